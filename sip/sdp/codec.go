@@ -20,7 +20,7 @@ func (s *stream) codecs() []Codec {
 	seen := map[uint8]bool{}
 	for _, text := range s.formats {
 		n, err := strconv.ParseUint(text, 10, 7)
-		if err != nil || seen[uint8(n)] {
+		if err != nil || seen[uint8(n)] || strconv.FormatUint(n, 10) != text {
 			continue
 		}
 		c, ok := s.codec(text, uint8(n))
