@@ -87,6 +87,15 @@ func (r *Resampler) Delay() int {
 	return r.filter.delay
 }
 
+// Lag is how many input samples must follow for the whole answer to the last
+// one to be out.
+func (r *Resampler) Lag() int {
+	if r.filter == nil {
+		return 0
+	}
+	return r.filter.taps / 2
+}
+
 // Reset forgets the stream: the next sample is the first of a new one.
 func (r *Resampler) Reset() {
 	r.phase = 0

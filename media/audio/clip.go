@@ -1,0 +1,286 @@
+// Package audio holds decoded audio that many players share: clips, their
+// decoding from WAV and MP3, a library of files and URLs, and music on hold.
+package audio
+
+import (
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"offhook/media/resample"
+)
+
+// Clip is mono PCM of one rate that may be played by any number of readers
+// while one writer goes on appending to it. Readers take no lock and never
+// wait: the samples are a linked list of chunks, and a chunk's length and its
+// successor are published by atomic stores after the samples are in place.
+type Clip struct {
+	rate  int
+	first *chunk
+	total atomic.Int64 // samples
+	over  atomic.Bool
+	done  chan struct{}
+	err   error // written before over
+
+	mu    sync.Mutex // the writer's side only: what follows
+	last  *chunk
+	rates map[int]*rendition
+	loops map[int]*Clip
+}
+
+// chunk is a part of a clip. data never moves.
+type chunk struct {
+	data []int16
+	n    atomic.Int64 // samples of data that are there
+	next atomic.Pointer[chunk]
+}
+
+// rendition is the clip in another rate, kept in step by the writer. Sharing
+// it means that a prompt that 500 calls play is resampled once.
+type rendition struct {
+	clip *Clip
+	r    *resample.Resampler
+	skip int // samples still to drop: the filter's delay
+	buf  []int16
+}
+
+// chunkSamples is the least size of a chunk.
+const chunkSamples = 4096
+
+// NewClip makes an empty clip of rate Hz, open for appending.
+func NewClip(rate int) *Clip {
+	c := &Clip{rate: rate, done: make(chan struct{}), first: &chunk{}}
+	c.last = c.first
+	return c
+}
+
+// Rate is the sample rate in Hz.
+func (c *Clip) Rate() int { return c.rate }
+
+// Append copies pcm to the clip's end. After Close it does nothing. It may
+// wait for a Source call that converts the clip, never for a reader.
+func (c *Clip) Append(pcm []int16) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.over.Load() {
+		return
+	}
+	c.append(pcm)
+	for _, r := range c.rates {
+		r.append(pcm)
+	}
+}
+
+func (c *Clip) append(pcm []int16) {
+	for len(pcm) > 0 {
+		k := c.last
+		have := int(k.n.Load())
+		if have == len(k.data) {
+			k = &chunk{data: make([]int16, max(chunkSamples, len(pcm)))}
+			c.last.next.Store(k)
+			c.last, have = k, 0
+		}
+		n := copy(k.data[have:], pcm)
+		k.n.Store(int64(have + n))
+		c.total.Add(int64(n))
+		pcm = pcm[n:]
+	}
+}
+
+// Close ends the clip; players are done when they reach its end, with err
+// where it is not nil. Only the first call counts.
+func (c *Clip) Close(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.over.Load() {
+		return
+	}
+	for _, r := range c.rates {
+		r.close(err)
+	}
+	c.finish(err)
+}
+
+func (c *Clip) finish(err error) {
+	c.err = err
+	c.over.Store(true)
+	close(c.done)
+}
+
+// Done is closed when the writer has finished.
+func (c *Clip) Done() <-chan struct{} { return c.done }
+
+// Err is the writer's error, nil before Done.
+func (c *Clip) Err() error {
+	if !c.over.Load() {
+		return nil
+	}
+	return c.err
+}
+
+// Samples is how many samples there are by now.
+func (c *Clip) Samples() int { return int(c.total.Load()) }
+
+// Duration is how much audio there is by now.
+func (c *Clip) Duration() time.Duration {
+	return time.Duration(c.total.Load()) * time.Second / time.Duration(c.rate)
+}
+
+// Bytes is the memory that the clip takes, with the rates it was played at.
+func (c *Clip) Bytes() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := 2 * c.total.Load()
+	for _, r := range c.rates {
+		n += 2 * r.clip.total.Load()
+	}
+	for _, l := range c.loops {
+		n += 2 * l.total.Load()
+	}
+	return n
+}
+
+// at is the clip in another rate. The first call for a rate converts all that
+// is there, in the caller's goroutine.
+func (c *Clip) at(rate int) *Clip {
+	if rate == c.rate {
+		return c
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if r, ok := c.rates[rate]; ok {
+		return r.clip
+	}
+	r := newRendition(c.rate, rate)
+	for k := c.first; k != nil; k = k.next.Load() {
+		r.append(k.data[:k.n.Load()])
+	}
+	if c.over.Load() {
+		r.close(c.err)
+	}
+	if c.rates == nil {
+		c.rates = map[int]*rendition{}
+	}
+	c.rates[rate] = r
+	return r.clip
+}
+
+func newRendition(from, to int) *rendition {
+	r := &rendition{clip: NewClip(to), r: resample.New(from, to)}
+	r.skip = r.r.Delay()
+	return r
+}
+
+func (r *rendition) append(pcm []int16) {
+	for len(pcm) > 0 {
+		k := min(len(pcm), chunkSamples)
+		if need := r.r.Len(k); cap(r.buf) < need {
+			r.buf = make([]int16, need)
+		}
+		out := r.buf[:r.r.Process(r.buf[:cap(r.buf)], pcm[:k])]
+		drop := min(r.skip, len(out))
+		r.skip -= drop
+		r.clip.append(out[drop:])
+		pcm = pcm[k:]
+	}
+}
+
+// close flushes what the filter still holds back.
+func (r *rendition) close(err error) {
+	if r.clip.total.Load() > 0 || r.skip < r.r.Delay() {
+		tail := make([]int16, r.r.Lag())
+		r.append(tail)
+	}
+	r.clip.finish(err)
+}
+
+// Source plays a clip from its start. It implements media.Source: ReadFrame
+// never blocks and never allocates, and is for one goroutine at a time.
+type Source struct {
+	owner *Clip // keeps the clip alive for Cache while one of its renditions plays
+	clip  *Clip
+	k     *chunk
+	at    int // samples of k that were read
+	read  int64
+	loop  bool
+}
+
+// Source makes a player of the clip at rate Hz.
+func (c *Clip) Source(rate int) *Source {
+	p := c.at(rate)
+	return &Source{owner: c, clip: p, k: p.first}
+}
+
+// Rate is the sample rate in Hz.
+func (s *Source) Rate() int { return s.clip.rate }
+
+// Position is how much was read so far.
+func (s *Source) Position() time.Duration {
+	return time.Duration(s.read) * time.Second / time.Duration(s.clip.rate)
+}
+
+// ReadFrame fills dst. While the writer has not yet brought a whole frame it
+// gives silence. The last part is padded with silence; after that ReadFrame
+// returns the clip's error or io.EOF.
+func (s *Source) ReadFrame(dst []int16) error {
+	over := s.clip.over.Load() // before the length: then the length is final
+	left := s.clip.total.Load() - s.read
+	if left < int64(len(dst)) && !s.loop {
+		if !over || left == 0 {
+			clear(dst)
+			return s.waiting(over)
+		}
+		clear(dst[s.copy(dst):])
+		return nil
+	}
+	return s.readLoop(dst, over)
+}
+
+// waiting is the answer when no frame is there.
+func (s *Source) waiting(over bool) error {
+	switch {
+	case !over:
+		return nil
+	case s.clip.err != nil:
+		return s.clip.err
+	}
+	return io.EOF
+}
+
+// readLoop copies, and starts again where the clip ends.
+func (s *Source) readLoop(dst []int16, over bool) error {
+	if over && s.clip.total.Load() == 0 {
+		clear(dst)
+		return s.waiting(over)
+	}
+	for n := s.copy(dst); n < len(dst); n += s.copy(dst[n:]) {
+		if !over {
+			clear(dst[n:])
+			return nil
+		}
+		s.k, s.at, s.read = s.clip.first, 0, 0
+	}
+	return nil
+}
+
+// copy reads what is there, up to len(dst).
+func (s *Source) copy(dst []int16) int {
+	n := 0
+	for {
+		have := int(s.k.n.Load())
+		m := copy(dst[n:], s.k.data[s.at:have])
+		s.at += m
+		n += m
+		if n == len(dst) || s.at < len(s.k.data) {
+			break
+		}
+		next := s.k.next.Load()
+		if next == nil {
+			break
+		}
+		s.k, s.at = next, 0
+	}
+	s.read += int64(n)
+	return n
+}

@@ -1,0 +1,34 @@
+package audio
+
+// Loop plays a clip over and over at rate Hz without a seam: the last sample is
+// followed by the first, also where the clip is resampled. While the clip is
+// still growing the player waits at its end with silence. It implements
+// media.Source and ends only for a clip that has no audio.
+func Loop(c *Clip, rate int) *Source {
+	p := c.round(rate)
+	return &Source{owner: c, clip: p, k: p.first, loop: true}
+}
+
+// round is the clip at a rate, converted as a circle once it is complete.
+func (c *Clip) round(rate int) *Clip {
+	if rate == c.rate || !c.over.Load() || c.total.Load() == 0 {
+		return c.at(rate)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if l, ok := c.loops[rate]; ok {
+		return l
+	}
+	pcm := make([]int16, 0, c.total.Load())
+	for k := c.first; k != nil; k = k.next.Load() {
+		pcm = append(pcm, k.data[:k.n.Load()]...)
+	}
+	l := NewClip(rate)
+	l.append(resampled(pcm, c.rate, rate))
+	l.finish(c.err)
+	if c.loops == nil {
+		c.loops = map[int]*Clip{}
+	}
+	c.loops[rate] = l
+	return l
+}
