@@ -149,7 +149,7 @@ func (e *Encoder) flush() error {
 // delay is the encoder's share of the samples that a decoder puts out before
 // the first one that was given; the decoder's own is decoderDelay.
 const (
-	delay        = 528
+	delay        = 528 + granule
 	decoderDelay = 529
 )
 

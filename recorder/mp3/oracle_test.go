@@ -114,7 +114,12 @@ func encode(t testing.TB, c Config, pcm []int16) string {
 // decode runs ffmpeg, which must have nothing to complain of.
 func decode(t testing.TB, path string) []int16 {
 	t.Helper()
-	return samples(run(t, nil, "ffmpeg", "-v", "warning", "-i", path, "-f", "s16le", "-"))
+	return decodeAt(t, path, "warning")
+}
+
+func decodeAt(t testing.TB, path, level string) []int16 {
+	t.Helper()
+	return samples(run(t, nil, "ffmpeg", "-v", level, "-i", path, "-f", "s16le", "-"))
 }
 
 // encodeLAME is the oracle's file.
