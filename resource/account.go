@@ -2,6 +2,10 @@ package resource
 
 import "time"
 
+// AdminCustomerID is the customer of the administrator's access key. It is
+// fixed, so that provisioning files and event topics can name it.
+const AdminCustomerID = "00000000-0000-4000-8000-000000000001"
+
 // Customer owns everything else. Its webhook receives its events.
 type Customer struct {
 	Identity

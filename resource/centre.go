@@ -10,6 +10,7 @@ type Agent struct {
 	Detail     string         `json:"detail" doc:"For people"`
 	RingMethod string         `json:"ring_method" doc:"ringall or linear" enum:"ringall,ring_all,linear,"`
 	Status     string         `json:"status" doc:"available, away, busy, offline, ringing or wrap_up"`
+	Password   string         `json:"password,omitempty" doc:"Accepted, never shown; stored as a salted digest"`
 	Permission int            `json:"permission" doc:"Kept for VoIPBIN's clients"`
 	TagIDs     []string       `json:"tag_ids" doc:"The agent's tags"`
 	Skills     map[string]int `json:"skills,omitempty" doc:"Weight for each tag id, 1 to 100; a tag without one counts 50"`
