@@ -11,7 +11,7 @@ import (
 
 // file is what a recording needs of *os.File.
 type file interface {
-	io.Writer
+	io.ReadWriteSeeker
 	io.WriterAt
 	io.Closer
 	Truncate(size int64) error

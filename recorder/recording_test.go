@@ -1,6 +1,7 @@
 package recorder
 
 import (
+	"bytes"
 	"encoding/binary"
 	"log/slog"
 	"os"
@@ -9,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"offhook/media/wav"
 )
 
 // frame is 20 ms of one value.
@@ -49,13 +52,14 @@ func readWAV(t testing.TB, path string, rate, channels int) []int16 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := wavHeader(rate, channels, int64(len(b)-wavHeaderSize))
-	if len(b) < wavHeaderSize || string(b[:wavHeaderSize]) != string(want) {
-		t.Fatalf("header of %d bytes:\n%q, want\n%q", len(b), b[:min(len(b), wavHeaderSize)], want)
+	want := wav.AppendHeader(nil, rate, channels, int64(len(b)-wav.HeaderBytes))
+	if !bytes.HasPrefix(b, want) {
+		t.Fatalf("%d bytes begin with\n%q, want\n%q", len(b), b[:min(len(b), wav.HeaderBytes)], want)
 	}
-	pcm := make([]int16, (len(b)-wavHeaderSize)/2)
+	b = b[wav.HeaderBytes:]
+	pcm := make([]int16, len(b)/2)
 	for i := range pcm {
-		pcm[i] = int16(binary.LittleEndian.Uint16(b[wavHeaderSize+2*i:]))
+		pcm[i] = int16(binary.LittleEndian.Uint16(b[2*i:]))
 	}
 	return pcm
 }
@@ -86,7 +90,7 @@ func TestChannels(t *testing.T) {
 				t.Fatalf("result %+v", got)
 			}
 			pcm := readWAV(t, o.Path, o.Rate, len(test.want))
-			if len(pcm) != 60*160*len(test.want) || got.Size != int64(wavHeaderSize+2*len(pcm)) {
+			if len(pcm) != 60*160*len(test.want) || got.Size != int64(wav.HeaderBytes+2*len(pcm)) {
 				t.Fatalf("%d samples, size %d", len(pcm), got.Size)
 			}
 			for i, v := range pcm {

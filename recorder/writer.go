@@ -115,12 +115,19 @@ func (w *writer) flush() (failed bool) {
 	if w.err = w.out.write(pcm); w.err == nil {
 		return false
 	}
-	if errors.Is(w.err, syscall.ENOSPC) || errors.Is(w.err, syscall.EDQUOT) {
-		w.rec.finish(DiskFull)
-	} else {
-		w.rec.finish(WriteError)
-	}
+	w.rec.finish(reasonOf(w.err))
 	return true
+}
+
+func reasonOf(err error) Reason {
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return DiskFull
+	case full(err):
+		return FileFull
+	default:
+		return WriteError
+	}
 }
 
 // complete makes the file whole, gives it its name and tells everybody.
