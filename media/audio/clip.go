@@ -4,6 +4,7 @@ package audio
 
 import (
 	"io"
+	"iter"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -127,6 +128,18 @@ func (c *Clip) Duration() time.Duration {
 	return time.Duration(c.total.Load()) * time.Second / time.Duration(c.rate)
 }
 
+// Parts gives the samples that are there by now, in order and in pieces of any
+// size, which must not be changed.
+func (c *Clip) Parts() iter.Seq[[]int16] {
+	return func(yield func([]int16) bool) {
+		for k := c.first; k != nil; k = k.next.Load() {
+			if !yield(k.data[:k.n.Load()]) {
+				return
+			}
+		}
+	}
+}
+
 // Bytes is the memory that the clip takes, with the rates it was played at.
 func (c *Clip) Bytes() int64 {
 	c.mu.Lock()
@@ -153,8 +166,8 @@ func (c *Clip) at(rate int) *Clip {
 		return r.clip
 	}
 	r := newRendition(c.rate, rate)
-	for k := c.first; k != nil; k = k.next.Load() {
-		r.append(k.data[:k.n.Load()])
+	for part := range c.Parts() {
+		r.append(part)
 	}
 	if c.over.Load() {
 		r.close(c.err)

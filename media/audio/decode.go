@@ -61,7 +61,7 @@ func NewDecoder(r io.Reader, hint string) (*Decoder, error) {
 
 func isMP3(hint string) bool {
 	hint = strings.ToLower(hint)
-	return strings.HasSuffix(hint, ".mp3") || strings.HasPrefix(hint, "audio/mpeg") || strings.HasPrefix(hint, "audio/mp3")
+	return strings.HasSuffix(hint, "mp3") || strings.HasPrefix(hint, "audio/mpeg") || strings.HasPrefix(hint, "audio/mp3")
 }
 
 func newWAV(r io.Reader) (*Decoder, error) {

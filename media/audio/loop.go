@@ -20,8 +20,8 @@ func (c *Clip) round(rate int) *Clip {
 		return l
 	}
 	pcm := make([]int16, 0, c.total.Load())
-	for k := c.first; k != nil; k = k.next.Load() {
-		pcm = append(pcm, k.data[:k.n.Load()]...)
+	for part := range c.Parts() {
+		pcm = append(pcm, part...)
 	}
 	l := NewClip(rate)
 	l.append(resampled(pcm, c.rate, rate))
