@@ -4,6 +4,7 @@ import (
 	"container/list"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -116,18 +117,21 @@ func (d *disk) read(key string) (*audio.Clip, error) {
 		return nil, err
 	}
 	defer f.Close()
-	clip, err := audio.Decode(f, extension)
-	if err != nil {
-		return nil, err
-	}
 	fi, err := f.Stat()
 	if err != nil {
 		return nil, err
 	}
-	if fi.Size() != wav.HeaderBytes+2*int64(clip.Samples()) {
+	r, err := wav.NewReader(f)
+	if err != nil {
+		return nil, err
+	}
+	if fi.Size() != wav.HeaderBytes+r.Header().Bytes {
 		return nil, errors.New("file is cut off")
 	}
-	return clip, nil
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	return audio.Decode(f, extension)
 }
 
 // unfinished starts the names of files that are being written.

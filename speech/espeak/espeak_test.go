@@ -62,13 +62,14 @@ func TestSSML(t *testing.T) {
 }
 
 // TestSSMLReadsNoFiles holds a hole shut: espeak-ng plays any local WAV file
-// that an audio element names.
+// that an audio element names. The file here lasts longer than any of the texts
+// takes when its markup is read out.
 func TestSSMLReadsNoFiles(t *testing.T) {
 	installed(t)
-	path := filepath.Join(t.TempDir(), "secret.wav")
-	pcm := make([]int16, 3*22050)
-	b := wav.AppendHeader(nil, 22050, 1, int64(2*len(pcm)))
-	for i := range pcm {
+	const seconds = 40
+	path := filepath.Join(t.TempDir(), "s.wav")
+	b := wav.AppendHeader(nil, 22050, 1, seconds*2*22050)
+	for i := range seconds * 22050 {
 		b = binary.LittleEndian.AppendUint16(b, uint16(i*400))
 	}
 	if err := os.WriteFile(path, b, 0o600); err != nil {
@@ -81,36 +82,14 @@ func TestSSMLReadsNoFiles(t *testing.T) {
 		`<speak>a < audio src="` + path + `"/> b</speak>`,
 		`<speak>a <s x="><audio src='` + path + `'/>"/> b</speak>`,
 		`<speak>a <s <audio src="` + path + `"/> b</speak>`,
+		`<speak>a <voice name="` + path + `">b</voice> <audio` + "\n" + `src="` + path + `"/> b</speak>`,
 		`<speak>a &lt;audio src="` + path + `"/&gt; b</speak>`,
 		`<speak>a &#60;audio src="` + path + `"/&#62; b</speak>`,
 	} {
-		if strings.Contains(text, "&") {
-			// Read out as text, which takes a while: the tone must not be in it.
-			if c := spoken(t, e, speech.Request{Text: text}); hasRamp(c) {
-				t.Errorf("%s plays the file", text)
-			}
-			continue
-		}
-		if c := spoken(t, e, speech.Request{Text: text}); hasRamp(c) {
+		if c := spoken(t, e, speech.Request{Text: text}); c.Duration().Seconds() >= seconds {
 			t.Errorf("%s plays the file", text)
 		}
 	}
-}
-
-// hasRamp finds the secret file's sawtooth.
-func hasRamp(c *audio.Clip) bool {
-	for part := range c.Parts() {
-		run := 0
-		for i := 1; i < len(part); i++ {
-			if run++; part[i]-part[i-1] != 400 {
-				run = 0
-			}
-			if run > 50 {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 func TestUnavailable(t *testing.T) {
