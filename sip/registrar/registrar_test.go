@@ -394,6 +394,7 @@ func TestRunLooksEarlierForAShorterBinding(t *testing.T) {
 		synctest.Wait()
 		p.send("Contact: <sip:b@198.51.100.7>;expires=60")
 		time.Sleep(2 * time.Minute)
+		synctest.Wait()
 		if ended != time.Minute {
 			t.Errorf("shorter binding ended after %v", ended)
 		}
