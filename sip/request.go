@@ -1,0 +1,307 @@
+package sip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	sipmsg "github.com/emiago/sipgo/sip"
+)
+
+// StatusError is a final response that refused a request.
+type StatusError struct {
+	Method sipmsg.RequestMethod
+	Status int
+	Reason string
+	Res    *sipmsg.Response
+}
+
+func (e *StatusError) Error() string {
+	return fmt.Sprintf("sip: %s refused: %d %s", e.Method, e.Status, e.Reason)
+}
+
+// datagramLimit is the size above which a request must not go by UDP when the
+// peer takes TCP (RFC 3261 18.1.1).
+const datagramLimit = 1300
+
+// tcpProbe bounds how long a large request waits for the peer's TCP port.
+const tcpProbe = 2 * time.Second
+
+// newRequest builds a request of the dialog with the next CSeq; mu is held.
+func (d *Dialog) newRequest(method sipmsg.RequestMethod) *sipmsg.Request {
+	d.localSeq++
+	return d.newRequestSeq(method, d.localSeq)
+}
+
+// newRequestSeq builds a request with a given CSeq: an ACK has its INVITE's.
+func (d *Dialog) newRequestSeq(method sipmsg.RequestMethod, seq uint32) *sipmsg.Request {
+	recipient, routes := d.target, d.routes
+	if len(routes) > 0 && !routes[0].UriParams.Has("lr") { // strict router, RFC 3261 12.2.1.1
+		strict := *routes[0].Clone()
+		routes = append(append([]sipmsg.Uri(nil), routes[1:]...), recipient)
+		recipient = strict
+	}
+	req := sipmsg.NewRequest(method, recipient)
+	req.Recipient.Headers = nil
+	for _, r := range routes {
+		req.AppendHeader(&sipmsg.RouteHeader{Address: *r.Clone()})
+	}
+	maxForwards := sipmsg.MaxForwardsHeader(70)
+	req.AppendHeader(&maxForwards)
+	from, to := d.local, d.remote
+	from.Params = from.Params.Clone()
+	to.Params = to.Params.Clone()
+	req.AppendHeader(&from)
+	req.AppendHeader(&to)
+	callID := sipmsg.CallIDHeader(d.callID)
+	req.AppendHeader(&callID)
+	req.AppendHeader(&sipmsg.CSeqHeader{SeqNo: seq, MethodName: method})
+	req.AppendHeader(sipmsg.NewHeader("User-Agent", d.stack.cfg.UserAgent))
+	req.SetBody(nil)
+	return req
+}
+
+// path decides how the peer is reached, with mu held: the flow, or else the hop
+// that must be resolved or connected first.
+//
+// A live connection that the peer opened is used as long as the next hop is
+// behind it. Over UDP the Contact or first Route counts, except when the peer
+// sits behind a NAT; then requests go where its messages come from.
+func (d *Dialog) path() (*flow, hop) {
+	next := &d.target
+	if len(d.routes) > 0 {
+		next = &d.routes[0]
+	}
+	h := hopOf(next)
+	to, literal := h.literal()
+	direct := len(d.routes) == 0
+	if d.source.reliable() {
+		if d.source.alive() && (direct || !literal || to.Addr() == d.source.remote.Addr()) {
+			return d.source, h
+		}
+	} else if direct && d.pinned {
+		return d.source, h
+	}
+	if literal {
+		return d.stack.openFlow(h.transport, to), h
+	}
+	return nil, h
+}
+
+// deliver finds the way for req and calls write with it, mu held: at once, or
+// when the peer has been resolved and connected. failed is called with mu held
+// when there is no way.
+func (d *Dialog) deliver(req *sipmsg.Request, write func(*flow), failed func(error)) {
+	f, h := d.path()
+	large := f != nil && !f.reliable() && len(req.String()) > datagramLimit
+	if f != nil && !large {
+		write(f)
+		return
+	}
+	d.open++
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		var err error
+		if large {
+			f = d.stack.streamInstead(ctx, f)
+		} else {
+			f, err = d.stack.connect(ctx, h)
+		}
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.open--
+		if err != nil {
+			failed(err)
+		} else {
+			write(f)
+		}
+		d.maybeForget()
+	}()
+}
+
+// streamInstead is a TCP flow to the peer of f, or f when the peer takes none.
+func (s *Stack) streamInstead(ctx context.Context, f *flow) *flow {
+	ctx, cancel := context.WithTimeout(ctx, tcpProbe)
+	defer cancel()
+	tcp, err := s.connect(ctx, hop{transport: "TCP", host: f.remote.Addr().String(), port: int(f.remote.Port())})
+	if err != nil {
+		s.log.Debug("sip large request goes by UDP", "peer", f.remote, "error", err)
+		return f
+	}
+	return tcp
+}
+
+// exchange is one request of the dialog on its way, with its retries.
+type exchange struct {
+	build func() *sipmsg.Request // makes the request anew for each attempt, mu held
+	done  func(*sipmsg.Response, error)
+	tries int
+	auth  *sipmsg.Response // the challenge that the next attempt answers
+}
+
+// send transmits a request of the dialog and calls done once with its final
+// response or an error, mu held both times. Challenges are answered, with a new
+// CSeq each.
+func (d *Dialog) send(build func() *sipmsg.Request, done func(*sipmsg.Response, error)) {
+	d.attempt(&exchange{build: build, done: done})
+}
+
+func (d *Dialog) attempt(x *exchange) {
+	req := x.build()
+	if x.auth != nil {
+		if err := d.authorize(req, x.auth); err != nil {
+			x.done(x.auth, nil)
+			return
+		}
+	}
+	d.deliver(req, func(f *flow) {
+		req.AppendHeader(d.stack.contact(d.contact, f))
+		d.open++
+		_, err := d.stack.request(req, f, func(res *sipmsg.Response) {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.responded(x, req, res)
+		}, func(err error) {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.open--
+			x.done(nil, err)
+			d.maybeForget()
+		})
+		if err != nil {
+			d.open--
+			x.done(nil, err)
+		}
+	}, func(err error) { x.done(nil, err) })
+}
+
+func (d *Dialog) responded(x *exchange, req *sipmsg.Request, res *sipmsg.Response) {
+	if res.IsProvisional() {
+		return
+	}
+	if res.IsSuccess() && d.repeatAck(res) {
+		return
+	}
+	d.open--
+	if (res.StatusCode == 401 || res.StatusCode == 407) && x.tries < 2 {
+		x.tries++
+		x.auth = res
+		d.attempt(x)
+		return
+	}
+	x.done(res, nil)
+	d.maybeForget()
+}
+
+// call is send for a caller who waits. ctx bounds the waiting only: the request
+// is already on its way.
+func (d *Dialog) call(ctx context.Context, build func() *sipmsg.Request) (*sipmsg.Response, error) {
+	type result struct {
+		res *sipmsg.Response
+		err error
+	}
+	results := make(chan result, 1)
+	d.mu.Lock()
+	if d.ended || d.remoteTag == "" {
+		ended := d.ended
+		d.mu.Unlock()
+		if ended {
+			return nil, ErrEnded
+		}
+		return nil, ErrState
+	}
+	d.send(build, func(res *sipmsg.Response, err error) { results <- result{res, err} })
+	d.mu.Unlock()
+	select {
+	case r := <-results:
+		if r.err == nil && !r.res.IsSuccess() {
+			r.err = statusError(r.res)
+		}
+		return r.res, r.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func statusError(res *sipmsg.Response) error {
+	return &StatusError{res.CSeq().MethodName, res.StatusCode, res.Reason, res}
+}
+
+// Do sends a request outside any dialog (REGISTER, OPTIONS, MESSAGE …) to
+// nextHop, host:port with an optional ;transport=, or where its Route or
+// Request-URI leads when nextHop is empty. Via, Max-Forwards, Call-ID, CSeq and
+// the From tag are added when they are missing. It waits for the final
+// response, whatever its status, or an error of transport or time.
+func (s *Stack) Do(ctx context.Context, req *sipmsg.Request, nextHop string) (*sipmsg.Response, error) {
+	h := hopOf(&req.Recipient)
+	if r := req.Route(); r != nil {
+		h = hopOf(&r.Address)
+	}
+	if nextHop != "" {
+		var err error
+		if h, err = parseHop(nextHop); err != nil {
+			return nil, err
+		}
+	}
+	s.complete(req)
+	f, err := s.connect(ctx, h)
+	if err != nil {
+		return nil, err
+	}
+	if !f.reliable() && len(req.String()) > datagramLimit {
+		f = s.streamInstead(ctx, f)
+	}
+	type result struct {
+		res *sipmsg.Response
+		err error
+	}
+	results := make(chan result, 1)
+	c, err := s.request(req, f, func(res *sipmsg.Response) {
+		if !res.IsProvisional() {
+			results <- result{res: res}
+		}
+	}, func(err error) { results <- result{err: err} })
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case r := <-results:
+		return r.res, r.err
+	case <-ctx.Done():
+		c.final.Store(true)
+		c.tx.Terminate()
+		return nil, ctx.Err()
+	}
+}
+
+// complete adds the headers that every request must have.
+func (s *Stack) complete(req *sipmsg.Request) {
+	if req.MaxForwards() == nil {
+		maxForwards := sipmsg.MaxForwardsHeader(70)
+		req.AppendHeader(&maxForwards)
+	}
+	if req.CallID() == nil {
+		callID := sipmsg.CallIDHeader(newCallID())
+		req.AppendHeader(&callID)
+	}
+	if req.CSeq() == nil {
+		req.AppendHeader(&sipmsg.CSeqHeader{SeqNo: 1, MethodName: req.Method})
+	}
+	if from := req.From(); from != nil && !from.Params.Has("tag") {
+		from.Params.Add("tag", newTag())
+	}
+	if len(req.GetHeaders("User-Agent")) == 0 {
+		req.AppendHeader(sipmsg.NewHeader("User-Agent", s.cfg.UserAgent))
+	}
+	if req.ContentLength() == nil {
+		req.SetBody(req.Body())
+	}
+}
+
+func newTag() string    { return sipmsg.GenerateTagN(16) }
+func newCallID() string { return sipmsg.GenerateTagN(24) }
+
+// errTimeout tells a transaction's timeout from a transport's failure.
+func isTimeout(err error) bool { return errors.Is(err, sipmsg.ErrTransactionTimeout) }
