@@ -2,148 +2,219 @@ package tone
 
 import (
 	"math"
+	"math/cmplx"
 	"time"
 )
 
 // Event tells of a DTMF digit heard in the audio.
 type Event struct {
 	Digit    byte
-	End      bool          // false: the digit has lasted for 25 ms or more and is certain; true: it is over
-	Duration time.Duration // how long it lasts or lasted, to the block of 12.75 ms
+	End      bool          // false: the digit has lasted for 30 ms and is certain; true: it is over
+	Duration time.Duration // how long it lasts or lasted, to some 10 ms
 }
 
 // The detector's limits, after ITU-T Q.24 and the usual practice.
 const (
-	blockTime = 12750 * time.Microsecond
-	hits      = 2 // blocks in a row that make a digit: 40 ms hold at least two whole ones
-	misses    = 2 // blocks without it that end a digit: a shorter gap is a dropout
+	stepTime = 10 * time.Millisecond // a window is the last two steps
+	hits     = 2                     // windows in a row that make a digit: 30 ms of tone
+	misses   = 4                     // windows without it that end a digit: a dropout of 10 ms spoils three at most, a pause of 40 ms five at least
 
-	minLevel      = 0.0065 // amplitude of one frequency, full scale 1: about -40 dBm0
-	normalTwist   = 8.0    // the column may be this many dB weaker than the row …
-	reverseTwist  = 4.0    // … and this many dB stronger
-	twistMargin   = 1.0
-	groupDistance = 7.0  // dB of a group's strongest over the others
-	purity        = 0.72 // least part of the block's power in the two frequencies
-	harmonicDist  = 9.0  // dB of a frequency over its second harmonic: voices have one
+	minLevel     = 0.003 // amplitude of one frequency, full scale 1: about -47 dBm0
+	normalTwist  = 8.0   // the column may be this many dB weaker than the row …
+	reverseTwist = 4.0   // … and this many dB stronger
+	twistMargin  = 1.0
+	deviation    = 0.019 // of a frequency; 1.5 % must pass, 3.5 % must not
+	residue      = 0.11  // largest part of the window's power beside the two frequencies
+	unsteady     = 3.5   // dB between a frequency's levels in the window's two halves
 )
+
+// steadiness is unsteady as a ratio of powers.
+var steadiness = math.Pow(10, unsteady/10)
 
 // Detector finds DTMF digits in a stream of PCM. It is not for concurrent use
 // and does not allocate.
+//
+// Each step of 10 ms is measured at the eight frequencies by Goertzel's
+// algorithm, under a Hann window that keeps rows and columns apart. Two steps make a window; how far the phase moved between them
+// gives each frequency exactly, and what two sines of those frequencies leave
+// of the window tells a digit from a voice that happens to hit both.
 type Detector struct {
-	rate   int
-	n      int // samples of a block
-	at     int
-	energy float64
-	bins   [16]goertzel // rows, columns, second harmonics of both
+	step   int // samples
+	window []float64
+	at     int // samples of the newest step in window
+	bins   [8]bin
 
-	candidate byte // of the last block
-	count     int  // blocks it was there
+	taper, tapered []float64 // a Hann window of one step; the step under it
+
+	candidate byte // of the last window
+	count     int  // windows it was there
 	digit     byte // announced and not over
-	lasting   int  // blocks since its start
+	lasting   int  // windows since its start
 	missed    int
-	out       [4]Event
+	out       [8]Event
 }
 
-// goertzel measures the power of one frequency.
-type goertzel struct{ c, s1, s2 float64 }
+// bin is one nominal frequency: rows first, then columns.
+type bin struct {
+	omega    float64 // radians a sample
+	cos, sin float64
+	turn     complex128 // back by one step
+	now      complex128 // amplitude, and phase at the step's end
+	last     complex128 // of the step before
+}
 
 // NewDetector makes a detector for PCM at rate Hz, 8000 to 48000.
 func NewDetector(rate int) *Detector {
-	d := &Detector{rate: rate, n: int(int64(blockTime) * int64(rate) / int64(time.Second))}
+	step := int(int64(stepTime) * int64(rate) / int64(time.Second))
+	d := &Detector{step: step, window: make([]float64, 2*step)}
+	d.taper, d.tapered = make([]float64, step), make([]float64, step)
+	for i := range d.taper {
+		d.taper[i] = 0.5 - 0.5*math.Cos(2*math.Pi*(float64(i)+0.5)/float64(step))
+	}
 	for i := range 4 {
-		for j, hz := range [4]float64{rows[i], cols[i], 2 * rows[i], 2 * cols[i]} {
-			d.bins[4*j+i].c = 2 * math.Cos(2*math.Pi*hz/float64(rate))
-		}
+		d.bins[i].omega = 2 * math.Pi * rows[i] / float64(rate)
+		d.bins[4+i].omega = 2 * math.Pi * cols[i] / float64(rate)
+	}
+	for i := range d.bins {
+		d.bins[i].sin, d.bins[i].cos = math.Sincos(d.bins[i].omega)
+		d.bins[i].turn = cmplx.Rect(1, -d.bins[i].omega*float64(step))
 	}
 	return d
 }
 
-// Process takes the next samples, at most 25 ms, and returns what was found
-// in them. The slice is valid until the next call.
+// Process takes the next samples, at most 40 ms, and returns what was found in
+// them. The slice is valid until the next call.
 func (d *Detector) Process(pcm []int16) []Event {
 	events := d.out[:0]
 	for len(pcm) > 0 {
-		k := min(d.n-d.at, len(pcm))
-		d.feed(pcm[:k])
-		pcm = pcm[k:]
-		if d.at == d.n {
-			events = d.decide(d.classify(), events)
-			d.clear()
+		k := min(d.step-d.at, len(pcm))
+		for i, s := range pcm[:k] {
+			d.window[d.step+d.at+i] = float64(s) / 32768
 		}
+		d.at += k
+		pcm = pcm[k:]
+		if d.at < d.step {
+			break
+		}
+		d.measure()
+		events = d.decide(d.classify(), events)
+		copy(d.window, d.window[d.step:])
+		d.at = 0
 	}
 	return events
 }
 
-func (d *Detector) feed(pcm []int16) {
-	for _, s := range pcm {
-		x := float64(s) / 32768
-		d.energy += x * x
+// measure runs the eight frequencies over the newest step.
+func (d *Detector) measure() {
+	for i, x := range d.window[d.step:] {
+		d.tapered[i] = x * d.taper[i]
 	}
 	for i := range d.bins {
-		g := &d.bins[i]
-		c, s1, s2 := g.c, g.s1, g.s2
-		for _, s := range pcm {
-			s1, s2 = float64(s)/32768+c*s1-s2, s1
+		b := &d.bins[i]
+		c, s1, s2 := 2*b.cos, 0.0, 0.0
+		for _, x := range d.tapered {
+			s1, s2 = x+c*s1-s2, s1
 		}
-		g.s1, g.s2 = s1, s2
-	}
-	d.at += len(pcm)
-}
-
-func (d *Detector) clear() {
-	d.at, d.energy = 0, 0
-	for i := range d.bins {
-		d.bins[i].s1, d.bins[i].s2 = 0, 0
+		scale := 4 / float64(d.step) // a Hann window's mean is a half
+		b.last, b.now = b.now, complex(scale*(s1-s2*b.cos), scale*s2*b.sin)
 	}
 }
 
-// power is the squared amplitude of the frequency, full scale 1.
-func (g *goertzel) power(n int) float64 {
-	p := g.s1*g.s1 + g.s2*g.s2 - g.c*g.s1*g.s2
-	return 4 * p / float64(n*n)
+// strongest is the strongest of four bins over the whole window.
+func (d *Detector) strongest(from int) (index int) {
+	power := -1.0
+	for i := from; i < from+4; i++ {
+		if p := cmplx.Abs(d.bins[i].now) + cmplx.Abs(d.bins[i].last); p > power {
+			index, power = i, p
+		}
+	}
+	return index
 }
 
-// classify names the digit of the block, 0 for none.
+// classify names the digit that fills the window, 0 for none.
 func (d *Detector) classify() byte {
-	if d.energy < minLevel*minLevel*float64(d.n)/2 {
-		return 0
-	}
-	r, rp, ok1 := d.strongest(0)
-	c, cp, ok2 := d.strongest(4)
-	if !ok1 || !ok2 || rp < minLevel*minLevel || cp < minLevel*minLevel {
-		return 0
-	}
-	if twist := 10 * math.Log10(cp/rp); twist < -normalTwist-twistMargin || twist > reverseTwist+twistMargin {
-		return 0
-	}
-	if (rp+cp)/2*float64(d.n) < purity*d.energy {
-		return 0
-	}
-	far := math.Pow(10, harmonicDist/10)
-	if d.bins[8+r].power(d.n)*far > rp || d.bins[12+c].power(d.n)*far > cp {
-		return 0
-	}
-	return keypad[4*r+c]
-}
-
-// strongest finds the strongest of four bins and whether it stands out.
-func (d *Detector) strongest(from int) (index int, power float64, ok bool) {
-	var p [4]float64
-	for i := range p {
-		p[i] = d.bins[from+i].power(d.n)
-		if p[i] > power {
-			index, power = i, p[i]
+	r, c := d.strongest(0), d.strongest(4)
+	row, col := &d.bins[r], &d.bins[c]
+	for _, b := range [2]*bin{row, col} {
+		if now, last := square(b.now), square(b.last); min(now, last) < minLevel*minLevel/4 || max(now, last) > min(now, last)*steadiness {
+			return 0
 		}
 	}
-	for i := range p {
-		if i != index && p[i]*5 > power { // 7 dB
-			return index, power, false
-		}
+	energy := 0.0
+	for _, x := range d.window {
+		energy += x * x
 	}
-	return index, power, true
+	// A cheap look first: most of speech ends here.
+	if p := square(row.now) + square(row.last) + square(col.now) + square(col.last); p*float64(d.step)/2 < 0.5*energy {
+		return 0
+	}
+	wr, ok1 := row.frequency(d.step)
+	wc, ok2 := col.frequency(d.step)
+	if !ok1 || !ok2 {
+		return 0
+	}
+	fit := d.fit(wr, wc)
+	if fit.rest > residue*energy || fit.row < minLevel || fit.col < minLevel {
+		return 0
+	}
+	if twist := 20 * math.Log10(fit.col/fit.row); twist < -normalTwist-twistMargin || twist > reverseTwist+twistMargin {
+		return 0
+	}
+	return keypad[4*r+c-4]
 }
 
-// decide counts the block's digit and appends what is certain by now.
+func square(c complex128) float64 { return real(c)*real(c) + imag(c)*imag(c) }
+
+// frequency is the bin's true frequency in radians a sample, from the phase's
+// way between the two steps; false when it is too far off the nominal one.
+func (b *bin) frequency(step int) (float64, bool) {
+	off := cmplx.Phase(b.now*cmplx.Conj(b.last)*b.turn) / float64(step)
+	return b.omega + off, math.Abs(off) <= deviation*b.omega
+}
+
+// fitted is what two sines explain of a window.
+type fitted struct{ row, col, rest float64 } // amplitudes; energy that is left
+
+// fit finds amplitudes and phases of two sines by least squares. Time is
+// counted from the window's middle: there cosines are even and sines odd, so
+// the four equations fall into two pairs.
+func (d *Detector) fit(wr, wc float64) fitted {
+	var even, odd pair
+	energy := 0.0
+	start := -float64(len(d.window)-1) / 2
+	r, c := cmplx.Rect(1, wr*start), cmplx.Rect(1, wc*start)
+	tr, tc := cmplx.Rect(1, wr), cmplx.Rect(1, wc)
+	for _, x := range d.window {
+		energy += x * x
+		even.add(x, real(r), real(c))
+		odd.add(x, imag(r), imag(c))
+		r, c = r*tr, c*tc
+	}
+	er, ec, e1 := even.solve()
+	or, oc, e2 := odd.solve()
+	return fitted{row: math.Hypot(er, or), col: math.Hypot(ec, oc), rest: energy - e1 - e2}
+}
+
+// pair sums up the normal equations of two basis functions u and v.
+type pair struct{ xu, xv, uu, uv, vv float64 }
+
+func (p *pair) add(x, u, v float64) {
+	p.xu += x * u
+	p.xv += x * v
+	p.uu += u * u
+	p.uv += u * v
+	p.vv += v * v
+}
+
+// solve gives both factors and the energy that they explain.
+func (p *pair) solve() (a, b, explained float64) {
+	det := p.uu*p.vv - p.uv*p.uv
+	a = (p.xu*p.vv - p.xv*p.uv) / det
+	b = (p.xv*p.uu - p.xu*p.uv) / det
+	return a, b, a*p.xu + b*p.xv
+}
+
+// decide counts the window's digit and appends what is certain by now.
 func (d *Detector) decide(digit byte, events []Event) []Event {
 	if digit != 0 && digit == d.candidate {
 		d.count++
@@ -170,6 +241,6 @@ func (d *Detector) decide(digit byte, events []Event) []Event {
 	return events
 }
 
-func (d *Detector) duration(blocks int) time.Duration {
-	return time.Duration(int64(blocks) * int64(d.n) * int64(time.Second) / int64(d.rate))
-}
+// duration of a tone that filled so many windows: each begins a step after the
+// one before, and the tone began up to a step before the first.
+func (d *Detector) duration(windows int) time.Duration { return time.Duration(windows+1) * stepTime }
