@@ -35,11 +35,14 @@ func sounding(pcm []int16, rate int) (ms []int) {
 			if !now {
 				edge -= rate / 200
 			}
-			if i > 0 && edge > start {
+			if edge-start > rate/500 { // a tone starts with a sample of 0
 				ms = append(ms, (1000*(edge-start)+rate/2)/rate)
 			}
 			on, start = now, edge
 		}
+	}
+	if on {
+		ms = append(ms, (1000*(len(pcm)-start)+rate/2)/rate)
 	}
 	return ms
 }
