@@ -66,6 +66,7 @@ func (c *Client) Authorize(req *sipmsg.Request, res *sipmsg.Response) (*sipmsg.R
 		return nil, err
 	}
 	if refused(req.GetHeaders(answer), chal) {
+		c.forget()
 		return nil, fmt.Errorf("%w for user %s in realm %q", ErrRefused, c.user, chal.Realm)
 	}
 	next := req.Clone()
@@ -81,6 +82,14 @@ func (c *Client) Authorize(req *sipmsg.Request, res *sipmsg.Response) (*sipmsg.R
 		return nil, err
 	}
 	return next, nil
+}
+
+// forget makes the next request wait for a challenge, so that a password that
+// was refused is not offered more often than need be.
+func (c *Client) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.challenge = nil
 }
 
 // add puts credentials into req, replacing those of the same realm.
