@@ -42,22 +42,23 @@ func (s *Stack) handleRequest(req *sipmsg.Request, f *flow) {
 		s.refuse(req, f, status, reason)
 		return
 	}
-	key, err := sipmsg.ServerTxKeyMake(req) // before Via changes
+	key, err := sipmsg.ServerTxKeyMake(req)
 	if err != nil {
 		s.refuse(req, f, 400, "Bad Via or CSeq")
 		return
 	}
-	respond := responseFlow(req, f)
 	s.mu.Lock()
 	tx := s.servers[key]
 	s.mu.Unlock()
 	switch {
 	case req.IsAck():
 		s.handleAck(req, tx)
+	case req.IsCancel():
+		s.handleCancel(req, f)
 	case tx != nil:
 		_ = tx.Receive(req) // a retransmission: the transaction repeats its answer
 	default:
-		s.newServer(key, req, respond, f)
+		s.newServer(key, req, f)
 	}
 }
 
@@ -73,8 +74,8 @@ func (s *Stack) handleAck(ack *sipmsg.Request, tx *sipmsg.ServerTx) {
 }
 
 // newServer makes the transaction of a new request and routes it.
-func (s *Stack) newServer(key string, req *sipmsg.Request, respond, source *flow) {
-	tx := sipmsg.NewServerTx(key, req, respond, s.log)
+func (s *Stack) newServer(key string, req *sipmsg.Request, source *flow) {
+	tx := sipmsg.NewServerTx(key, req, responseFlow(req, source), s.log)
 	tx.OnTerminate(func(key string, _ error) { s.dropServer(key) })
 	s.mu.Lock()
 	if s.closed {
@@ -88,8 +89,6 @@ func (s *Stack) newServer(key string, req *sipmsg.Request, respond, source *flow
 		return
 	}
 	switch {
-	case req.IsCancel():
-		s.handleCancel(req, tx)
 	case toTag(req) != "":
 		s.handleInDialog(req, tx, source)
 	case req.IsInvite():
@@ -105,9 +104,11 @@ func (s *Stack) dropServer(key string) {
 	delete(s.servers, key)
 }
 
-// handleCancel finds the INVITE with the CANCEL's branch (RFC 3261 9.2). 487
-// comes from the dialog, with the tag that its other responses had.
-func (s *Stack) handleCancel(cancel *sipmsg.Request, tx *sipmsg.ServerTx) {
+// handleCancel finds the INVITE with the CANCEL's branch (RFC 3261 9.2). It has
+// no transaction of its own, as sipgo's never ends for a CANCEL; a repeated one
+// gets the same answer again. 487 comes from the dialog, with the tag that its
+// other responses had.
+func (s *Stack) handleCancel(cancel *sipmsg.Request, source *flow) {
 	probe := sipmsg.NewRequest(sipmsg.INVITE, cancel.Recipient)
 	probe.AppendHeader(sipmsg.HeaderClone(cancel.Via()))
 	probe.AppendHeader(sipmsg.HeaderClone(cancel.From()))
@@ -120,10 +121,10 @@ func (s *Stack) handleCancel(cancel *sipmsg.Request, tx *sipmsg.ServerTx) {
 	s.mu.Unlock()
 	switch {
 	case err != nil || invite == nil:
-		s.respond(tx, cancel, 481, "Call/Transaction Does Not Exist")
-	case d != nil && d.receiveCancel(cancel, tx, invite):
+		s.refuse(cancel, source, 481, "")
+	case d != nil && d.receiveCancel(cancel, source, invite):
 	default: // answered already, or a re-INVITE: 200 and no effect (RFC 3261 9.2)
-		s.respond(tx, cancel, 200, "OK")
+		s.refuse(cancel, source, 200, "")
 	}
 }
 

@@ -1,9 +1,7 @@
 package sip
 
 import (
-	"bytes"
 	"context"
-	"math/rand/v2"
 	"strconv"
 	"time"
 
@@ -50,6 +48,8 @@ func (d *Dialog) Reoffer(ctx context.Context, sdp []byte) (answer []byte, err er
 		switch {
 		case err != nil:
 			return nil, err
+		case res.IsSuccess() && sdp == nil:
+			return nil, nil
 		case res.IsSuccess():
 			return sdpOf(res), nil
 		case res.StatusCode != 491:
@@ -65,9 +65,9 @@ func (d *Dialog) Reoffer(ctx context.Context, sdp []byte) (answer []byte, err er
 // waits longer (RFC 3261 14.1).
 func (d *Dialog) glareDelay() time.Duration {
 	if d.inbound {
-		return time.Duration(rand.IntN(200)) * 10 * time.Millisecond
+		return time.Duration(d.stack.random(200)) * 10 * time.Millisecond
 	}
-	return 2100*time.Millisecond + time.Duration(rand.IntN(190))*10*time.Millisecond
+	return 2100*time.Millisecond + time.Duration(d.stack.random(190))*10*time.Millisecond
 }
 
 func (d *Dialog) pause(ctx context.Context, t time.Duration) error {
@@ -219,7 +219,7 @@ func (d *Dialog) receiveOffer(req *sipmsg.Request, tx *sipmsg.ServerTx) {
 		d.reply(tx, req, 491, "", nil)
 		return
 	case d.offer.theirs != nil || d.unconfirmed != nil && req.IsInvite() || d.state == ringing && req.IsInvite():
-		d.reply(tx, req, 500, "", nil, sipmsg.NewHeader("Retry-After", strconv.Itoa(rand.IntN(10))))
+		d.reply(tx, req, 500, "", nil, sipmsg.NewHeader("Retry-After", strconv.Itoa(d.stack.random(10))))
 		return
 	}
 	pending := &pendingOffer{req, tx}
@@ -279,9 +279,4 @@ func (d *Dialog) refusePending() {
 		d.offer.theirs = nil
 		d.reply(p.tx, p.req, 487, "", nil)
 	}
-}
-
-// sameSession tells that an answer to a refresh changes nothing.
-func (d *Dialog) sameSession(answer []byte) bool {
-	return answer == nil || bytes.Equal(answer, d.offer.remote)
 }

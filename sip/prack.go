@@ -27,10 +27,12 @@ type reliableResponse struct {
 	late   bool // its body is an offer; the answer comes in the PRACK
 }
 
+// stop ends the repetition at the final response; the PRACK of what was sent may
+// still come (RFC 3262 3).
 func (r *reliableServer) stop() {
 	stopTimer(r.repeat)
 	stopTimer(r.lost)
-	r.pending, r.waiting = nil, nil
+	r.waiting = nil
 }
 
 // blocksAnswer tells whether a 2xx must wait (RFC 3262 3).

@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 	"time"
@@ -182,11 +183,12 @@ func (d *Dialog) refreshSession(left time.Duration) {
 	if !d.peer.update {
 		method, sdp = sipmsg.INVITE, d.offer.local
 	}
+	before := d.offer.remote
 	d.sendOffer(method, sdp, func(res *sipmsg.Response, err error) {
 		switch {
 		case err != nil || d.ended:
 		case res.IsSuccess():
-			if answer := sdpOf(res); !d.sameSession(answer) {
+			if answer := sdpOf(res); answer != nil && !bytes.Equal(answer, before) {
 				d.tell(func(h DialogHandler) { h.Answered(answer) })
 			}
 		case res.StatusCode == 422 && t.raise(res):

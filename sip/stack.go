@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"strings"
@@ -50,6 +51,7 @@ type Stack struct {
 	network    Network
 	parser     *sipmsg.Parser
 	externalIP netip.Addr
+	random     func(n int) int // 0 to n-1; tests fix it
 
 	closing chan struct{}  // closed by Shutdown when the sockets go
 	readers sync.WaitGroup // goroutines that read sockets
@@ -93,7 +95,7 @@ func New(cfg Config) (*Stack, error) {
 	}
 	s := &Stack{
 		cfg: cfg, log: cfg.Logger, network: cfg.Network, parser: sipmsg.NewParser(),
-		closing: make(chan struct{}),
+		closing: make(chan struct{}), random: rand.IntN,
 		streams: map[streamKey]*stream{},
 		servers: map[string]*sipmsg.ServerTx{}, clients: map[string]*client{},
 		dialogs: map[dialogKey]*Dialog{}, invites: map[inviteKey]*Dialog{},

@@ -276,8 +276,8 @@ func (d *Dialog) progressed(res *sipmsg.Response) {
 		return
 	}
 	sdp := sdpOf(res)
-	if sdp != nil && d.out.opts.Offer == nil {
-		return // a late offer; it is answered in PRACK or not at all
+	if d.out.opts.Offer == nil {
+		sdp = nil // a late offer; it is answered in PRACK or not at all
 	}
 	if sdp != nil {
 		d.offer.remote = sdp

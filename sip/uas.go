@@ -309,13 +309,16 @@ func (d *Dialog) acknowledged(ack *sipmsg.Request) {
 
 // receiveCancel ends the INVITE that is still unanswered. It reports false when
 // cancel is not for this dialog's INVITE.
-func (d *Dialog) receiveCancel(cancel *sipmsg.Request, tx, invite *sipmsg.ServerTx) bool {
+func (d *Dialog) receiveCancel(cancel *sipmsg.Request, source *flow, invite *sipmsg.ServerTx) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.in == nil || d.in.tx != invite {
 		return false
 	}
-	d.reply(tx, cancel, 200, "", nil)
+	res := d.response(cancel, 200, "", nil)
+	if err := responseFlow(cancel, source).WriteMsg(res); err != nil {
+		d.log.Debug("sip response not sent", "method", cancel.Method, "error", err)
+	}
 	e := peerEnd(cancel)
 	e.Status = 487
 	d.apply(heardCancel, event{end: e})

@@ -1,0 +1,261 @@
+package sip
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// established is a call in which everything so far has arrived; the ladder
+// starts anew.
+func established(t testing.TB, l *ladder, change ...func(*Config)) (alice, bob *party, out, in *Dialog) {
+	t.Helper()
+	alice, bob = l.party(t, aliceIP, change...), l.party(t, bobIP, change...)
+	out, in = call(t, alice, bob, InviteOptions{})
+	l.restart()
+	return alice, bob, out, in
+}
+
+func reoffer(t testing.TB, d *Dialog, sdp, want string) {
+	t.Helper()
+	answer, err := d.Reoffer(t.Context(), []byte(sdp))
+	if err != nil || string(answer) != want {
+		t.Errorf("answer %q, error %v; want %q", answer, err, want)
+	}
+}
+
+func TestReinviteBothWays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLadder()
+		alice, bob, out, in := established(t, l)
+		reoffer(t, out, "v=hold", "v=renewed")
+		bob.expect(t, "offered v=hold")
+		reoffer(t, in, "v=codec", "v=renewed")
+		alice.expect(t, "offered v=codec")
+		out.Hangup(Cause{})
+		settle(t, alice, bob)
+		l.check(t, `
+			0.000  alice → bob  INVITE sdp
+			0.010  bob → alice  200 INVITE sdp
+			0.020  alice → bob  ACK
+			0.030  bob → alice  INVITE sdp
+			0.040  alice → bob  200 INVITE sdp
+			0.050  alice → bob  BYE
+			0.050  bob → alice  ACK
+			0.060  bob → alice  200 BYE`)
+	})
+}
+
+func TestReinviteRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLadder()
+		alice, bob, out, _ := established(t, l)
+		bob.offered = func([]byte) ([]byte, int) { return nil, 488 }
+		_, err := out.Reoffer(t.Context(), []byte("v=video"))
+		var refused *StatusError
+		if !errors.As(err, &refused) || refused.Status != 488 {
+			t.Errorf("error %v", err)
+		}
+		out.Hangup(Cause{}) // the call itself goes on until here
+		settle(t, alice, bob)
+		l.check(t, `
+			0.000  alice → bob  INVITE sdp
+			0.010  bob → alice  488 INVITE
+			0.020  alice → bob  ACK
+			0.020  alice → bob  BYE
+			0.030  bob → alice  200 BYE`)
+	})
+}
+
+// Two re-INVITEs meet: both get 491, and the one who made the Call-ID waits
+// longer (RFC 3261 14.1).
+func TestReinviteGlare(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLadder()
+		alice, bob, out, in := established(t, l)
+		alice.stack.random = func(int) int { return 0 }
+		bob.stack.random = func(int) int { return 100 }
+		done := make(chan error, 2)
+		go func() { _, err := out.Reoffer(t.Context(), []byte("v=alice")); done <- err }()
+		go func() { _, err := in.Reoffer(t.Context(), []byte("v=bob")); done <- err }()
+		for range 2 {
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		}
+		alice.expect(t, "offered v=bob")
+		bob.expect(t, "offered v=alice")
+		time.Sleep(time.Second)
+		out.Hangup(Cause{})
+		settle(t, alice, bob)
+		l.check(t, `
+			0.000  alice → bob  INVITE sdp
+			0.000  bob → alice  INVITE sdp
+			0.010  alice → bob  491 INVITE
+			0.010  bob → alice  491 INVITE
+			0.020  alice → bob  ACK
+			0.020  bob → alice  ACK
+			1.020  bob → alice  INVITE sdp
+			1.030  alice → bob  200 INVITE sdp
+			1.040  bob → alice  ACK
+			2.120  alice → bob  INVITE sdp
+			2.130  bob → alice  200 INVITE sdp
+			2.140  alice → bob  ACK
+			3.140  alice → bob  BYE
+			3.150  bob → alice  200 BYE`)
+	})
+}
+
+// A second offer of the peer while the first is unanswered waits its turn by
+// 500 with Retry-After; ours waits for the end of the exchange.
+func TestOfferWhileAnswering(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLadder()
+		alice, bob, out, in := established(t, l)
+		bob.offered = func([]byte) ([]byte, int) { time.Sleep(time.Second); return []byte("v=slow"), 200 }
+		done := make(chan error, 2)
+		go func() { _, err := out.Reoffer(t.Context(), []byte("v=alice")); done <- err }()
+		time.Sleep(500 * time.Millisecond)
+		go func() { _, err := in.Reoffer(t.Context(), []byte("v=bob")); done <- err }()
+		for range 2 {
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		}
+		in.Hangup(Cause{})
+		settle(t, alice, bob)
+		l.check(t, `
+			0.000  alice → bob  INVITE sdp
+			0.210  bob → alice  100 INVITE
+			1.010  bob → alice  200 INVITE sdp
+			1.020  alice → bob  ACK
+			1.030  bob → alice  INVITE sdp
+			1.040  alice → bob  200 INVITE sdp
+			1.050  bob → alice  ACK
+			1.050  bob → alice  BYE
+			1.060  alice → bob  200 BYE`)
+	})
+}
+
+func TestHangupDuringReinvite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLadder()
+		alice, bob, out, _ := established(t, l)
+		bob.offered = func([]byte) ([]byte, int) { time.Sleep(time.Second); return []byte("v=slow"), 200 }
+		done := make(chan error, 1)
+		go func() { _, err := out.Reoffer(t.Context(), []byte("v=alice")); done <- err }()
+		time.Sleep(100 * time.Millisecond)
+		out.Hangup(Cause{})
+		if err := <-done; !errors.Is(err, ErrEnded) {
+			t.Errorf("error %v", err)
+		}
+		settle(t, alice, bob)
+		l.check(t, `
+			0.000  alice → bob  INVITE sdp
+			0.100  alice → bob  BYE
+			0.110  bob → alice  487 INVITE
+			0.110  bob → alice  200 BYE
+			0.120  alice → bob  ACK`)
+	})
+}
+
+func TestLateOffer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLadder()
+		alice, bob := l.party(t, aliceIP), l.party(t, bobIP)
+		out := dial(t, alice, bob, InviteOptions{Offer: []byte{}})
+		in := bob.next(t)
+		if in.Offer() != nil {
+			t.Errorf("offer %q", in.Offer())
+		}
+		in.Answer([]byte("v=offer of bob"))
+		alice.expect(t, "offered v=offer of bob")
+		alice.expect(t, "answered")
+		bob.expect(t, "answered v=renewed")
+		out.Hangup(Cause{})
+		settle(t, alice, bob)
+		l.check(t, `
+			0.000  alice → bob  INVITE
+			0.010  bob → alice  100 INVITE
+			0.010  bob → alice  200 INVITE sdp
+			0.020  alice → bob  ACK sdp
+			0.030  alice → bob  BYE
+			0.040  bob → alice  200 BYE`)
+	})
+}
+
+// A late offer that we cannot take: a 2xx cannot be refused, so ACK and BYE.
+func TestLateOfferNotAcceptable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLadder()
+		alice, bob := l.party(t, aliceIP), l.party(t, bobIP)
+		alice.offered = func([]byte) ([]byte, int) { return nil, 488 }
+		dial(t, alice, bob, InviteOptions{Offer: []byte{}})
+		bob.next(t).Answer([]byte("v=offer of bob"))
+		alice.expect(t, "offered v=offer of bob")
+		alice.expect(t, "ended local 488")
+		settle(t, alice, bob)
+		l.check(t, `
+			0.000  alice → bob  INVITE
+			0.010  bob → alice  100 INVITE
+			0.010  bob → alice  200 INVITE sdp
+			0.020  alice → bob  ACK
+			0.020  alice → bob  BYE
+			0.030  bob → alice  200 BYE`)
+	})
+}
+
+func TestLateReinvite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLadder()
+		alice, bob, out, _ := established(t, l)
+		if answer, err := out.Reoffer(t.Context(), nil); err != nil || answer != nil {
+			t.Errorf("answer %q, error %v", answer, err)
+		}
+		bob.expect(t, "offered")
+		alice.expect(t, "offered v=renewed")
+		bob.expect(t, "answered v=renewed")
+		out.Hangup(Cause{})
+		settle(t, alice, bob)
+		l.check(t, `
+			0.000  alice → bob  INVITE
+			0.010  bob → alice  200 INVITE sdp
+			0.020  alice → bob  ACK sdp
+			0.030  alice → bob  BYE
+			0.040  bob → alice  200 BYE`)
+	})
+}
+
+// The peer forgot the dialog: 481 to a re-INVITE ends it (RFC 3261 12.2.1.2).
+func TestReinviteOfForgottenDialog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLadder()
+		alice, bob, out, in := established(t, l)
+		bob.stack.forget(in)
+		if _, err := out.Reoffer(t.Context(), []byte("v=x")); !errors.Is(err, ErrEnded) {
+			var refused *StatusError
+			if !errors.As(err, &refused) || refused.Status != 481 {
+				t.Errorf("error %v", err)
+			}
+		}
+		alice.expect(t, "ended local 481")
+		settle(t, alice, bob)
+	})
+}
+
+func TestReofferGivesUpWithContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLadder()
+		alice, bob, out, _ := established(t, l)
+		l.loseAll("200 INVITE sdp")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := out.Reoffer(ctx, []byte("v=x")); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("error %v", err)
+		}
+		alice.expect(t, "ended local 408") // Timer B
+		settle(t, alice, bob)
+	})
+}
