@@ -30,6 +30,7 @@ type Accesskey struct {
 	TokenPrefix string     `json:"token_prefix" doc:"Begin of the key, to tell keys apart"`
 	TokenHash   string     `json:"token_hash,omitempty" doc:"SHA-256 of the key; never shown"`
 	Admin       bool       `json:"admin,omitempty" doc:"The administrator's key"`
+	Expire      int        `json:"expire,omitempty" doc:"Seconds from its creation until it stops working; 0: never"`
 	TMExpire    *time.Time `json:"tm_expire" doc:"When it stops working"`
 }
 
