@@ -62,7 +62,7 @@ func (d *Dialog) sendReliable(status int, reason string, sdp []byte, headers []s
 	}
 	r.pending, r.interval = p, sipmsg.T1
 	r.lost = d.after(64*sipmsg.T1, func() {
-		if r.pending == p { // RFC 3262 3: give up with 5xx
+		if r.pending == p && d.state == ringing { // RFC 3262 3: give up with 5xx
 			d.apply(lostPeer, event{cause: Cause{Status: 504, Reason: "No PRACK"}})
 		}
 	})
@@ -75,7 +75,7 @@ func (d *Dialog) transmitReliable(p *reliableResponse) {
 		d.log.Debug("sip response not sent", "error", err)
 	}
 	r.repeat = d.after(r.interval, func() {
-		if r.pending == p {
+		if r.pending == p && d.state == ringing {
 			r.interval *= 2
 			d.transmitReliable(p)
 		}
