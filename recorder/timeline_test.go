@@ -15,7 +15,7 @@ import (
 type checkedDisk struct {
 	file
 	stall   sync.Mutex
-	at      int // bytes of audio so far
+	at      int    // bytes of audio so far
 	silent  [2]int // samples
 	foreign int
 }

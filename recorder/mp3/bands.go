@@ -37,3 +37,13 @@ var (
 		},
 	}
 )
+
+// avoidEdge is the edge of the 24 kHz bands that decoders disagree on: some
+// have it at line 330, the standard at 332. Where no region begins there, and
+// no band has a scale factor of its own, both play the same.
+func avoidEdge(sampleRate int) int {
+	if sampleRate == 24000 {
+		return 18
+	}
+	return 0
+}

@@ -33,7 +33,7 @@ func NewEncoder(w io.Writer, c Config) (*Encoder, error) {
 		return nil, err
 	}
 	e := &Encoder{format: f, w: w, gain: 180}
-	e.counter.bands = f.bandsLong
+	e.counter.bands, e.counter.avoid = f.bandsLong, avoidEdge(f.sampleRate)
 	e.pending = make([]int16, 0, granule*f.channels)
 	e.frame.init(&e.format)
 	e.frame.out = append(e.frame.out, e.infoFrame(0, 0)...)

@@ -112,6 +112,7 @@ type coding struct {
 // counter finds the shortest coding. It is scratch space, one for an encoder.
 type counter struct {
 	bands  *[23]int
+	avoid  int // an edge of bands that decoders disagree on, 0: none
 	prefix [len(classes)][23]uint64
 	most   [22]int32 // of each band
 }
@@ -150,6 +151,9 @@ func (c *counter) divide(out *coding, ix *[granule]int32, big, blockType int) in
 			break
 		}
 		for r1 := 1; r1 <= 8 && r0+r1 <= 22; r1++ {
+			if r0+r1 == c.avoid {
+				continue
+			}
 			second, t1 := c.cost(min(r0, last), min(r0+r1, last))
 			third, t2 := c.cost(min(r0+r1, last), last)
 			if sum := first + second + third; sum < best {
