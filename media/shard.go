@@ -92,8 +92,10 @@ func (s *shard) stop() {
 func (s *shard) run() {
 	defer close(s.done)
 	s.next = s.engine.now()
-	for !s.stopped {
-		s.runPosted()
+	for {
+		if s.runPosted(); s.stopped {
+			break
+		}
 		s.read, s.stale = s.engine.now(), false
 		s.tick(s.read)
 		wait := time.Hour

@@ -1,0 +1,291 @@
+//go:build linux && (amd64 || arm64)
+
+package rtpload
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"net/netip"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"offhook/media/codec"
+)
+
+// The shape of the load.
+const (
+	frame      = 20 * time.Millisecond
+	slots      = 20 // parts of a frame over which the legs are spread
+	payload    = 160
+	packetSize = 12 + payload
+	batch      = 64
+	tones      = 50 // frames of the tone before it repeats
+)
+
+// Options are the options of New.
+type Options struct {
+	Legs   int
+	Format string // PCMU, PCMA or G722; empty: PCMU
+	Stamp  bool   // packets carry their time, to measure the delay of relayed ones
+	Silent bool   // send silence in place of tones
+}
+
+// leg is one party: its own address, sending to one server port.
+type leg struct {
+	server atomic.Uint64 // IPv4 address and port; 0: not connected
+	packet [packetSize]byte
+	seq    uint16
+	ts     uint32
+}
+
+// Generator is legs at addresses of their own in 127/8, on one socket. A
+// goroutine on a thread of its own sends 50 packets a second for each connected
+// leg and counts what comes back.
+type Generator struct {
+	options Options
+	fd      int
+	port    uint16
+	legs    []leg
+	tone    [tones][payload]byte
+	epoch   time.Time
+	stop    atomic.Bool
+	done    chan struct{}
+	cpu     atomic.Int64
+	out     messages
+	in      messages
+
+	mu       sync.Mutex
+	sent     uint64
+	received uint64
+	delays   []time.Duration
+}
+
+// Result is what happened since the last Reset.
+type Result struct {
+	Sent, Received uint64
+	P50, P99, Max  time.Duration // delay of stamped packets
+}
+
+// New starts a generator; Close ends it.
+func New(o Options) (*Generator, error) {
+	if o.Format == "" {
+		o.Format = "PCMU"
+	}
+	f, ok := codec.Lookup(o.Format)
+	if !ok || o.Legs < 1 || o.Legs > 1<<20 {
+		return nil, fmt.Errorf("rtpload: %d legs of %q", o.Legs, o.Format)
+	}
+	fd, port, err := socket(netip.IPv4Unspecified())
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 16<<20); err != nil {
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 16<<20) // the system's limit then
+	}
+	g := &Generator{options: o, fd: fd, port: port, legs: make([]leg, o.Legs), epoch: time.Now(), done: make(chan struct{})}
+	g.compose(f)
+	g.out.init(true)
+	g.in.init(false)
+	for i := range g.legs {
+		l := &g.legs[i]
+		l.packet[0], l.packet[1] = 0x80, f.PayloadType
+		binary.BigEndian.PutUint32(l.packet[8:], uint32(i+1))
+	}
+	go g.run()
+	return g, nil
+}
+
+func socket(ip netip.Addr) (fd int, port uint16, err error) {
+	fd, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, 0, fmt.Errorf("rtpload: socket: %w", err)
+	}
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: ip.As4()}); err != nil {
+		return -1, 0, errors.Join(fmt.Errorf("rtpload: bind: %w", err), unix.Close(fd))
+	}
+	name, err := unix.Getsockname(fd)
+	if err != nil {
+		return -1, 0, errors.Join(fmt.Errorf("rtpload: getsockname: %w", err), unix.Close(fd))
+	}
+	return fd, uint16(name.(*unix.SockaddrInet4).Port), nil
+}
+
+// compose encodes a second of tone.
+func (g *Generator) compose(f codec.Format) {
+	enc := f.NewEncoder()
+	pcm := make([]int16, f.SampleRate/50)
+	at := 0
+	for i := range g.tone {
+		for j := range pcm {
+			if !g.options.Silent {
+				pcm[j] = int16(3000 * math.Sin(2*math.Pi*400*float64(at)/float64(f.SampleRate)))
+			}
+			at++
+		}
+		enc.Encode(g.tone[i][:], pcm)
+	}
+}
+
+// Addr is the address of a leg, for the session description.
+func (g *Generator) Addr(n int) netip.AddrPort { return netip.AddrPortFrom(address(n), g.port) }
+
+// address gives legs 127.1.0.1 and on, without 0 and 255 at the end.
+func address(n int) netip.Addr {
+	return netip.AddrFrom4([4]byte{127, byte(1 + n/(254*250)), byte(n / 254 % 250), byte(1 + n%254)})
+}
+
+// Connect lets a leg send to the server's port from now on.
+func (g *Generator) Connect(n int, server netip.AddrPort) {
+	ip := server.Addr().Unmap().As4()
+	g.legs[n].server.Store(uint64(binary.BigEndian.Uint32(ip[:]))<<16 | uint64(server.Port()))
+}
+
+// Disconnect ends it.
+func (g *Generator) Disconnect(n int) { g.legs[n].server.Store(0) }
+
+// Reset starts the counts anew.
+func (g *Generator) Reset() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.sent, g.received, g.delays = 0, 0, g.delays[:0]
+}
+
+// Result tells what happened since Reset.
+func (g *Generator) Result() Result {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	r := Result{Sent: g.sent, Received: g.received}
+	if n := len(g.delays); n > 0 {
+		slices.Sort(g.delays)
+		r.P50, r.P99, r.Max = g.delays[n/2], g.delays[n*99/100], g.delays[n-1]
+	}
+	return r
+}
+
+// CPU is the processor time that the generator itself has used, to be taken off
+// the process's when the server runs in it.
+func (g *Generator) CPU() time.Duration { return time.Duration(g.cpu.Load()) }
+
+// Close ends the generator.
+func (g *Generator) Close() error {
+	g.stop.Store(true)
+	<-g.done
+	return unix.Close(g.fd)
+}
+
+func (g *Generator) run() {
+	runtime.LockOSThread() // for its processor time; the thread ends with it
+	defer close(g.done)
+	next := g.now()
+	for slot := 0; !g.stop.Load(); slot = (slot + 1) % slots {
+		if wait := next - g.now(); wait > 0 {
+			ts := unix.NsecToTimespec(int64(wait))
+			_ = unix.Nanosleep(&ts, nil) // an early end does no harm
+		}
+		next += frame / slots
+		g.sendSlot(slot)
+		g.receiveAll()
+		g.cpu.Store(int64(threadTime()))
+	}
+}
+
+func (g *Generator) now() time.Duration { return time.Since(g.epoch) }
+
+func threadTime() time.Duration {
+	var u unix.Rusage
+	if unix.Getrusage(unix.RUSAGE_THREAD, &u) != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// ProcessTime is the processor time of the whole process.
+func ProcessTime() time.Duration {
+	var u unix.Rusage
+	if unix.Getrusage(unix.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+func (g *Generator) sendSlot(slot int) {
+	n := 0
+	for i := slot; i < len(g.legs); i += slots {
+		l := &g.legs[i]
+		server := l.server.Load()
+		if server == 0 {
+			continue
+		}
+		l.seq++
+		l.ts += payload
+		binary.BigEndian.PutUint16(l.packet[2:], l.seq)
+		binary.BigEndian.PutUint32(l.packet[4:], l.ts)
+		copy(l.packet[12:], g.tone[int(l.seq)%tones][:])
+		if g.options.Stamp {
+			binary.BigEndian.PutUint64(l.packet[12:], uint64(g.now()))
+		}
+		g.out.set(n, &l.packet, uint32(server>>16), uint16(server), address(i))
+		if n++; n == batch {
+			g.flush(n)
+			n = 0
+		}
+	}
+	g.flush(n)
+}
+
+func (g *Generator) flush(n int) {
+	for at := 0; at < n; {
+		k, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(g.fd),
+			uintptr(unsafe.Pointer(&g.out.headers[at])), uintptr(n-at), unix.MSG_DONTWAIT, 0, 0)
+		if errno != 0 {
+			at++ // this one is lost
+			continue
+		}
+		at += int(k)
+	}
+	g.mu.Lock()
+	g.sent += uint64(n)
+	g.mu.Unlock()
+}
+
+func (g *Generator) receiveAll() {
+	for {
+		k, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(g.fd),
+			uintptr(unsafe.Pointer(&g.in.headers[0])), batch, unix.MSG_DONTWAIT, 0, 0)
+		if errno != 0 || k == 0 {
+			return
+		}
+		now := g.now()
+		g.mu.Lock()
+		g.received += uint64(k)
+		if g.options.Stamp {
+			for i := range int(k) {
+				g.measure(g.in.data[i][:g.in.headers[i].length], now)
+			}
+		}
+		g.mu.Unlock()
+		if k < batch {
+			return
+		}
+	}
+}
+
+// measure notes the delay of a stamped packet; other packets (silence before the
+// relay began) hold no plausible time.
+func (g *Generator) measure(packet []byte, now time.Duration) {
+	if len(packet) != packetSize {
+		return
+	}
+	delay := now - time.Duration(binary.BigEndian.Uint64(packet[12:]))
+	if delay >= 0 && delay < 10*time.Second && len(g.delays) < 1<<22 {
+		g.delays = append(g.delays, delay)
+	}
+}
