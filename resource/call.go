@@ -59,7 +59,8 @@ type CallMedia struct {
 	PacketsLate     uint64  `json:"packets_late" doc:"RTP packets that came too late to be heard"`
 	JitterMS        float64 `json:"jitter_ms" doc:"Interarrival jitter, RFC 3550 6.4.1"`
 	RoundTripMS     float64 `json:"round_trip_ms" doc:"From RTCP; 0 while unknown"`
-	RemoteLoss      float64 `json:"remote_loss" doc:"Share of our packets that the party reported lost"`
+	RemoteLost      uint64  `json:"remote_lost" doc:"Our packets that the party reported lost"`
+	BufferMS        float64 `json:"buffer_ms" doc:"Delay of the jitter buffer now"`
 	MOS             float64 `json:"mos" doc:"Estimated mean opinion score, 1 to 4.5"`
 }
 

@@ -1,0 +1,114 @@
+package callflow
+
+import (
+	"context"
+	"time"
+
+	"offhook/call"
+	"offhook/flow"
+	"offhook/resource"
+	"offhook/speech"
+)
+
+// line lets a run use a call: it implements flow's interfaces on call.Call.
+type line struct {
+	r *Runner
+	c *call.Call
+}
+
+// Snapshot implements flow.Call.
+func (l line) Snapshot() resource.Call { return l.c.Snapshot() }
+
+// Answer implements flow.Call.
+func (l line) Answer(ctx context.Context) error { return l.c.Answer(ctx) }
+
+// Hangup implements flow.Call.
+func (l line) Hangup(reason string) { l.c.Hangup(call.CauseOf(reason)) }
+
+// HangupLike implements flow.Call: the other call's cause, normal when it is
+// unknown or still up.
+func (l line) HangupLike(id string) {
+	l.c.Hangup(l.r.x.CauseOfEnded(context.Background(), l.c.CustomerID(), id))
+}
+
+// Mute implements flow.Call.
+func (l line) Mute(direction string) { l.c.Mute(direction) }
+
+// prompt turns a flow's prompt into a call's.
+func prompt(p flow.Prompt) call.Prompt {
+	kinds := map[flow.PromptKind]call.PromptKind{
+		flow.PromptText: call.PromptText, flow.PromptURL: call.PromptURL,
+		flow.PromptBeep: call.PromptBeep, flow.PromptRecording: call.PromptRecording,
+	}
+	return call.Prompt{
+		Kind: kinds[p.Kind], URL: p.URL, Recording: p.Recording, StopOnDigit: p.StopOnDigit,
+		Text: speech.Request{Text: p.Text, Language: p.Language, Voice: p.Voice, Provider: p.Provider},
+	}
+}
+
+// Play implements flow.Player. On an unanswered inbound call the sound is
+// early media.
+func (l line) Play(ctx context.Context, p flow.Prompt) error {
+	if err := l.c.EarlyMedia(); err != nil {
+		return err
+	}
+	return l.c.Play(ctx, prompt(p))
+}
+
+// PlayInBackground implements flow.Player.
+func (l line) PlayInBackground(p flow.Prompt) { l.c.PlayInBackground(prompt(p)) }
+
+// Echo implements flow.Player.
+func (l line) Echo(ctx context.Context, d time.Duration) error { return l.c.Echo(ctx, d) }
+
+// MusicStart implements flow.Player.
+func (l line) MusicStart(class string) error { return l.c.MusicStart(class) }
+
+// MusicStop implements flow.Player.
+func (l line) MusicStop() { l.c.MusicStop() }
+
+// Collect implements flow.Keypad.
+func (l line) Collect(ctx context.Context, r flow.CollectRequest) (string, error) {
+	return l.c.Collect(ctx, r.Length, r.Keys, r.Duration)
+}
+
+// Send implements flow.Keypad.
+func (l line) Send(ctx context.Context, digits string, on, gap time.Duration) error {
+	return l.c.SendDigits(ctx, digits, on, gap)
+}
+
+// Connect implements flow.Connector.
+func (l line) Connect(ctx context.Context, r flow.ConnectRequest) (flow.ConnectResult, error) {
+	o := call.ConnectOptions{
+		Source: r.Source, Destinations: r.Destinations, RingTimeout: r.RingTimeout,
+		EarlyMedia: r.EarlyMedia, RelayReason: r.RelayReason, Anonymous: r.Anonymous,
+	}
+	if w := r.Whisper; w != nil {
+		o.Whisper = &call.Whisper{
+			Message:   call.Prompt{Text: speech.Request{Text: w.Message, Language: w.Language}},
+			Recording: w.PlayRecording, AcceptKey: w.AcceptKey, RejectKey: w.RejectKey, Timeout: w.Timeout,
+		}
+	}
+	res, err := l.c.Connect(ctx, o)
+	return flow.ConnectResult{Result: res.Result, CallID: res.CallID}, err
+}
+
+func recordOptions(r flow.RecordRequest) call.RecordOptions {
+	return call.RecordOptions{
+		Format: r.Format, Direction: r.Direction, Mix: r.Mix, Duration: r.Duration, Silence: r.Silence,
+		EndKeys: r.EndKeys, Beep: r.Beep, OnEndFlowID: r.OnEndFlowID,
+	}
+}
+
+// RecordStart implements flow.Recorder.
+func (l line) RecordStart(ctx context.Context, r flow.RecordRequest) (resource.Recording, error) {
+	return l.c.RecordStart(ctx, recordOptions(r))
+}
+
+// RecordStop implements flow.Recorder.
+func (l line) RecordStop(context.Context) { l.c.RecordStop() }
+
+// RecordVoice implements flow.Recorder.
+func (l line) RecordVoice(ctx context.Context, r flow.RecordRequest) (resource.Recording, error) {
+	return l.c.RecordVoice(ctx, recordOptions(r))
+}

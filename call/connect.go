@@ -1,0 +1,240 @@
+package call
+
+import (
+	"context"
+	"time"
+
+	"offhook/media/tone"
+	"offhook/resource"
+)
+
+// Whisper is what a callee alone hears before the conversation.
+type Whisper struct {
+	Message   Prompt // spoken first
+	Recording string // then this recording: an id or a URL
+	AcceptKey string // connects
+	RejectKey string // ends the callee's call
+	Timeout   time.Duration
+}
+
+// ConnectOptions describe a conversation to set up.
+type ConnectOptions struct {
+	Source       *resource.Address // nil: who the call came from
+	Destinations []resource.Address
+	RingTimeout  time.Duration
+	Linear       bool
+	EarlyMedia   bool
+	RelayReason  bool
+	Anonymous    string
+	Whisper      *Whisper
+	// Placed is told of every call that is placed. May be nil.
+	Placed func(*Call)
+	// Waiting says that the caller has its own sound while others ring (a
+	// queue's wait flow), so there is no ringback.
+	Waiting bool
+	// Talking is called when the conversation begins. May be nil.
+	Talking func(callee *Call)
+}
+
+// ConnectResult is how a conversation went.
+type ConnectResult struct {
+	Result string // one of the Connect… constants
+	CallID string // who answered
+	Cause  Cause  // why nobody did
+}
+
+// Connect rings the destinations and lets the call talk to the first that
+// answers, until one of them hangs up. It returns when that is over or nobody
+// answered, with an error only when the call itself has ended.
+func (c *Call) Connect(ctx context.Context, o ConnectOptions) (ConnectResult, error) {
+	callee, res := c.reach(ctx, o)
+	if callee == nil {
+		c.stage.set(layerRinging, nil)
+		if ctx.Err() != nil {
+			return res, context.Cause(ctx)
+		}
+		if o.RelayReason {
+			c.relay(res.Cause)
+		}
+		return res, nil
+	}
+	if err := c.Answer(ctx); err != nil {
+		callee.Hangup(CauseOf(ReasonNormal))
+		return res, err
+	}
+	if o.Talking != nil {
+		o.Talking(callee)
+	}
+	err := c.talk(ctx, callee)
+	if err == nil && o.RelayReason {
+		c.relay(CauseOf(ReasonNormal))
+	}
+	return res, err
+}
+
+// reach gets somebody to talk to: it rings, and lets the callee hear the
+// whisper.
+func (c *Call) reach(ctx context.Context, o ConnectOptions) (*Call, ConnectResult) {
+	early := &earlySound{caller: c}
+	defer early.end()
+	if !o.Waiting {
+		c.ringback()
+	}
+	r := ringOptions{customerID: c.CustomerID(), source: c.callerID(o.Source), destinations: o.Destinations,
+		timeout: o.RingTimeout, linear: o.Linear, master: c, anonymous: o.Anonymous, onCall: o.Placed}
+	if o.EarlyMedia {
+		r.onEarly = early.begin
+	}
+	callee, cause := c.x.ring(ctx, r)
+	if callee == nil {
+		return nil, ConnectResult{Result: cause.Connect, Cause: cause}
+	}
+	res := ConnectResult{Result: ConnectAnswered, CallID: callee.ID()}
+	if o.Whisper == nil {
+		return callee, res
+	}
+	if verdict := callee.whisper(ctx, o.Whisper); verdict != ConnectAnswered {
+		callee.Hangup(CauseOf(ReasonNormal))
+		cause := CauseOf(ReasonNoAnswer)
+		cause.Connect = verdict
+		return nil, ConnectResult{Result: verdict, CallID: callee.ID(), Cause: cause}
+	}
+	return callee, res
+}
+
+// callerID is what the callee sees: the given source, else who the call is
+// from. A call that we placed is ours, so its source is.
+func (c *Call) callerID(given *resource.Address) resource.Address {
+	if given != nil && given.Target != "" {
+		return *given
+	}
+	return c.row.Source
+}
+
+// ringback lets an answered caller hear that somebody is rung, unless it has
+// music.
+func (c *Call) ringback() {
+	if c.status() == resource.StatusProgressing && !c.stage.has(layerMusic) {
+		c.stage.set(layerRinging, tone.New(c.rate(), tone.Ringback()))
+	}
+}
+
+// relay ends the call as its callee ended.
+func (c *Call) relay(cause Cause) {
+	if cause.Status < 300 {
+		cause.Status = CauseOf(cause.Reason).Status
+	}
+	cause.Remote = false
+	c.Hangup(cause)
+}
+
+// talk seats both in a conversation and returns when the caller has left it.
+func (c *Call) talk(ctx context.Context, callee *Call) error {
+	v := c.x.newConversation()
+	arrived := v.expect()
+	mine, err := v.join(c)
+	if err != nil {
+		arrived()
+		callee.Hangup(CauseOf(ReasonNormal))
+		return err
+	}
+	theirs, err := v.join(callee)
+	arrived()
+	if err == nil {
+		callee.endWith(theirs)
+	}
+	select {
+	case <-mine.left:
+	case <-ctx.Done():
+		v.leave(mine)
+	}
+	return context.Cause(ctx)
+}
+
+// endWith hangs a callee up when it has left its conversation: it has no flow
+// of its own.
+func (c *Call) endWith(s *seat) {
+	c.x.work.Go(func() {
+		select {
+		case <-s.left:
+			c.Hangup(CauseOf(ReasonNormal))
+		case <-c.ctx.Done():
+		}
+	})
+}
+
+// earlySound lets a caller hear a callee that sends sound before its answer.
+type earlySound struct {
+	caller *Call
+	talk   *conversation
+	seats  []*seat
+}
+
+// begin is called with the first callee that sends.
+func (e *earlySound) begin(callee *Call) {
+	if err := e.caller.EarlyMedia(); err != nil {
+		e.caller.log().Debug("early media", "error", err)
+		return
+	}
+	e.talk = e.caller.x.newConversation()
+	arrived := e.talk.expect()
+	for _, c := range []*Call{e.caller, callee} {
+		if s, err := e.talk.join(c); err == nil {
+			e.seats = append(e.seats, s)
+		}
+	}
+	arrived()
+}
+
+func (e *earlySound) end() {
+	for _, s := range e.seats {
+		e.talk.leave(s)
+	}
+}
+
+// whisper lets the callee hear who calls and returns what it wants:
+// ConnectAnswered, or ConnectWhisperRejected.
+func (c *Call) whisper(ctx context.Context, w *Whisper) string {
+	keys, stop := c.keys.watch()
+	defer stop()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	spoken := make(chan struct{})
+	go func() {
+		defer close(spoken)
+		c.perform(ctx, w.Message)
+		if w.Recording != "" {
+			c.perform(ctx, Prompt{Kind: PromptRecording, Recording: w.Recording})
+		}
+	}()
+	var late <-chan time.Time
+	for {
+		select {
+		case k := <-keys:
+			if string(k.Key) == w.AcceptKey {
+				c.keys.clear()
+				return ConnectAnswered
+			}
+			if string(k.Key) == w.RejectKey {
+				return ConnectWhisperRejected
+			}
+		case <-spoken:
+			t := time.NewTimer(w.Timeout)
+			defer t.Stop()
+			spoken, late = nil, t.C
+		case <-late:
+			return ConnectWhisperRejected
+		case <-c.ctx.Done():
+			return ConnectWhisperRejected
+		case <-ctx.Done():
+			return ConnectNoAnswer
+		}
+	}
+}
+
+// perform plays a prompt to the party; one that fails is logged and skipped.
+func (c *Call) perform(ctx context.Context, p Prompt) {
+	if err := c.Play(ctx, p); err != nil && ctx.Err() == nil {
+		c.log().Warn("whisper", "error", err)
+	}
+}

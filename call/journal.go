@@ -1,0 +1,166 @@
+package call
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"offhook/event"
+	"offhook/media"
+	"offhook/recorder"
+	"offhook/resource"
+	"offhook/store"
+	"offhook/store/rows"
+)
+
+// route adds the flow's own receiver to an event of the call.
+func (c *Call) route(e resource.Event) resource.Event {
+	e.WebhookURI, e.Webhook = c.webhook.URI, c.webhook.Method
+	return e
+}
+
+// create writes the call's first row with its events, in one transaction. The
+// caller holds the lock; the row is written behind the caller's back, in order.
+func (c *Call) create(events ...resource.Event) {
+	row := c.copyRow()
+	c.x.cfg.DB.Enqueue(func(tx *store.Tx) error {
+		if err := rows.Calls.Insert(tx, &row); err != nil {
+			return fmt.Errorf("call %s: %w", row.ID, err)
+		}
+		return emit(tx, events)
+	})
+}
+
+// save writes the call's row with events. The caller holds the lock.
+func (c *Call) save(events ...resource.Event) {
+	row := c.copyRow()
+	for i := range events {
+		events[i] = c.route(events[i])
+	}
+	c.x.cfg.DB.Enqueue(func(tx *store.Tx) error {
+		if err := rows.Calls.Put(tx, &row); err != nil {
+			return fmt.Errorf("call %s: %w", row.ID, err)
+		}
+		return emit(tx, events)
+	})
+}
+
+func emit(tx *store.Tx, events []resource.Event) error {
+	for _, e := range events {
+		if err := tx.Emit(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Emit publishes an event of the call behind all that it published before.
+func (c *Call) Emit(e resource.Event) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e = c.route(e)
+	c.x.cfg.DB.Enqueue(func(tx *store.Tx) error { return tx.Emit(e) })
+}
+
+// mediaOf tells how a port sounds.
+func mediaOf(p *media.Port) *resource.CallMedia {
+	s := p.Stats()
+	return &resource.CallMedia{
+		Path:            p.Describe(),
+		PacketsReceived: s.Received.Packets, PacketsSent: s.Sent.Packets,
+		PacketsLost: s.Received.Lost, PacketsLate: s.Late, RemoteLost: s.Sent.Lost,
+		JitterMS: milliseconds(s.Received.Jitter), RoundTripMS: milliseconds(s.RTT), BufferMS: milliseconds(s.Delay),
+		MOS: s.Received.MOS,
+	}
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+// recover closes what was open when the last process died: calls end with a
+// cause of their own, recordings keep what was written.
+func (x *Exchange) recover(ctx context.Context) error {
+	files := map[string]recorder.Result{}
+	dirs, err := os.ReadDir(x.cfg.RecordingDir)
+	if err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	for _, d := range dirs {
+		found, err := recorder.Recover(filepath.Join(x.cfg.RecordingDir, d.Name()))
+		if err != nil {
+			x.cfg.Logger.Error("recover recordings", "customer", d.Name(), "error", err)
+		}
+		for _, f := range found {
+			files[f.Path] = f
+		}
+	}
+	recordings, err := rows.Recordings.Find(ctx, x.cfg.DB, rows.KeyLive, "1")
+	if err != nil {
+		return err
+	}
+	calls, err := rows.Calls.Find(ctx, x.cfg.DB, rows.KeyLive, "1")
+	if err != nil {
+		return err
+	}
+	groups, err := rows.Groupcalls.Find(ctx, x.cfg.DB, rows.KeyLive, "1")
+	if err != nil {
+		return err
+	}
+	return x.cfg.DB.Write(ctx, func(tx *store.Tx) error {
+		for _, r := range recordings {
+			if err := x.closeRecording(tx, r, files[x.recordingFile(r)]); err != nil {
+				return err
+			}
+		}
+		for _, c := range calls {
+			if err := closeCall(tx, c); err != nil {
+				return err
+			}
+		}
+		for _, g := range groups {
+			g.Status = resource.StatusHangup
+			if err := rows.Groupcalls.Put(tx, g); err != nil {
+				return err
+			}
+			if err := tx.Emit(event.OfGroupcall(event.GroupcallHangup, *g)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// closeCall ends a row whose call the last process took with it.
+func closeCall(tx *store.Tx, c *resource.Call) error {
+	now := resource.Now()
+	c.Status, c.TMHangup, c.Action = resource.StatusHangup, now, nil
+	c.HangupBy, c.HangupReason = "local", ReasonRestart
+	c.HangupDetail = "the server was restarted while the call was up"
+	if c.TMProgressing != nil && c.TMUpdate != nil {
+		c.Duration = max(0, int(c.TMUpdate.Sub(*c.TMProgressing).Seconds()))
+	}
+	if err := rows.Calls.Put(tx, c); err != nil {
+		return err
+	}
+	return emit(tx, []resource.Event{event.OfCall(event.CallHangup, *c), event.OfCall(event.CallHungup, *c)})
+}
+
+func (x *Exchange) closeRecording(tx *store.Tx, r *resource.Recording, f recorder.Result) error {
+	r.Status, r.EndReason, r.TMEnd = "ended", ReasonRestart, resource.Now()
+	r.Duration, r.Size = f.Duration.Seconds(), f.Size
+	if err := rows.Recordings.Put(tx, r); err != nil {
+		return err
+	}
+	return tx.Emit(event.RecordingFinished(*r))
+}
+
+// CauseOfEnded is the cause of a customer's call that is over; normal when the
+// call is unknown or still up.
+func (x *Exchange) CauseOfEnded(ctx context.Context, customerID, id string) Cause {
+	row, err := rows.Calls.Load(ctx, x.cfg.DB, customerID, id)
+	if err != nil || row.Status != resource.StatusHangup {
+		return CauseOf(ReasonNormal)
+	}
+	return CauseOf(row.HangupReason)
+}

@@ -1,0 +1,153 @@
+package call
+
+import (
+	"context"
+	"net/url"
+	"strings"
+	"time"
+
+	sipmsg "github.com/emiago/sipgo/sip"
+
+	"offhook/resource"
+	"offhook/sip"
+)
+
+// refer is a transfer that the party asks for from its phone (RFC 3515): blind,
+// or attended when Refer-To names another of its dialogs (RFC 3891, RFC 5589).
+func (c *Call) refer(req *sipmsg.Request) (int, string) {
+	h := req.GetHeader("Refer-To")
+	if h == nil {
+		return 400, "Missing Refer-To"
+	}
+	var uri sipmsg.Uri
+	params := sipmsg.NewParams()
+	if _, err := sipmsg.ParseAddressValue(h.Value(), &uri, &params); err != nil {
+		return 400, "Bad Refer-To"
+	}
+	if replaces, ok := replacesOf(uri); ok {
+		return c.referReplaces(replaces)
+	}
+	if c.seatNow() == nil {
+		return 403, "Nobody To Transfer"
+	}
+	to := c.x.referTarget(c, uri)
+	c.x.work.Go(func() {
+		c.notifyRefer(100)
+		_, err := c.Transfer(c.ctx, TransferOptions{Blind: true, Destinations: []resource.Address{to}, Progress: c.notifyRefer})
+		if err != nil {
+			c.notifyRefer(503)
+		}
+	})
+	return 202, "Accepted"
+}
+
+// notifyRefer tells the phone how its REFER goes, RFC 3515 2.4.5.
+func (c *Call) notifyRefer(status int) {
+	c.mu.Lock()
+	l := c.leg
+	c.mu.Unlock()
+	if l == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := l.dialog.Notify(ctx, status, sip.ReasonPhrase(status)); err != nil {
+		c.log().Debug("notify", "error", err)
+	}
+}
+
+// dialogName is what a Replaces header names.
+type dialogName struct{ callID, toTag, fromTag string }
+
+// replacesOf reads an escaped Replaces header out of a Refer-To URI.
+func replacesOf(uri sipmsg.Uri) (dialogName, bool) {
+	if uri.Headers == nil {
+		return dialogName{}, false
+	}
+	raw, ok := uri.Headers.Get("Replaces")
+	if !ok {
+		return dialogName{}, false
+	}
+	if plain, err := url.PathUnescape(raw); err == nil {
+		raw = plain
+	}
+	parts := strings.Split(raw, ";")
+	d := dialogName{callID: parts[0]}
+	for _, p := range parts[1:] {
+		name, value, _ := strings.Cut(p, "=")
+		switch strings.ToLower(name) {
+		case "to-tag":
+			d.toTag = value
+		case "from-tag":
+			d.fromTag = value
+		}
+	}
+	return d, true
+}
+
+// referReplaces joins those that the phone talks to in two dialogs.
+func (c *Call) referReplaces(name dialogName) (int, string) {
+	second := c.x.callOf(name)
+	first := c.seatNow()
+	if second == nil || second.CustomerID() != c.CustomerID() {
+		return 404, "No Such Dialog"
+	}
+	other := second.seatNow()
+	if first == nil || other == nil {
+		return 403, "Nobody To Transfer"
+	}
+	c.x.work.Go(func() {
+		c.notifyRefer(100)
+		arrived := first.talk.expect()
+		for _, s := range other.talk.others(second) {
+			second.unchain(s.call)
+			if err := first.talk.adopt(s); err != nil {
+				c.log().Warn("attended transfer", "error", err)
+			}
+			s.call.holdMusic(false)
+		}
+		for _, s := range first.talk.others(c) {
+			c.unchain(s.call)
+			s.call.holdMusic(false)
+		}
+		c.notifyRefer(200)
+		second.Hangup(CauseOf(ReasonNormal))
+		c.Hangup(CauseOf(ReasonNormal))
+		arrived()
+	})
+	return 202, "Accepted"
+}
+
+// callOf finds the call whose dialog has a name, as the phone sees it.
+func (x *Exchange) callOf(name dialogName) *Call {
+	d := x.stack.Find(name.callID, name.toTag, name.fromTag)
+	if d == nil {
+		d = x.stack.Find(name.callID, name.fromTag, name.toTag)
+	}
+	if d == nil {
+		return nil
+	}
+	for _, c := range x.Calls() {
+		c.mu.Lock()
+		l := c.leg
+		c.mu.Unlock()
+		if l != nil && l.dialog == d {
+			return c
+		}
+	}
+	return nil
+}
+
+// referTarget is the address that a Refer-To URI means.
+func (x *Exchange) referTarget(c *Call, uri sipmsg.Uri) resource.Address {
+	if !x.isOurs(uri) {
+		return resource.Address{Type: resource.TypeSIP, Target: uri.String()}
+	}
+	if e := x.extensionByNumber(context.Background(), c.CustomerID(), uri.User); e != nil {
+		return resource.Address{Type: resource.TypeExtension, Target: uri.User}
+	}
+	if isNumber(uri.User) {
+		return resource.Address{Type: resource.TypeTel, Target: uri.User}
+	}
+	return resource.Address{Type: resource.TypeSIP, Target: uri.String()}
+}
