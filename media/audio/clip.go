@@ -42,7 +42,6 @@ type chunk struct {
 type rendition struct {
 	clip *Clip
 	r    *resample.Resampler
-	skip int // samples still to drop: the filter's delay
 	buf  []int16
 }
 
@@ -181,7 +180,7 @@ func (c *Clip) at(rate int) *Clip {
 
 func newRendition(from, to int) *rendition {
 	r := &rendition{clip: NewClip(to), r: resample.New(from, to)}
-	r.skip = r.r.Delay()
+	r.r.Align(0)
 	return r
 }
 
@@ -191,20 +190,14 @@ func (r *rendition) append(pcm []int16) {
 		if need := r.r.Len(k); cap(r.buf) < need {
 			r.buf = make([]int16, need)
 		}
-		out := r.buf[:r.r.Process(r.buf[:cap(r.buf)], pcm[:k])]
-		drop := min(r.skip, len(out))
-		r.skip -= drop
-		r.clip.append(out[drop:])
+		r.clip.append(r.buf[:r.r.Process(r.buf[:cap(r.buf)], pcm[:k])])
 		pcm = pcm[k:]
 	}
 }
 
 // close flushes what the filter still holds back.
 func (r *rendition) close(err error) {
-	if r.clip.total.Load() > 0 || r.skip < r.r.Delay() {
-		tail := make([]int16, r.r.Lag())
-		r.append(tail)
-	}
+	r.append(make([]int16, r.r.Lag()))
 	r.clip.finish(err)
 }
 

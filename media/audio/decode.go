@@ -11,7 +11,6 @@ import (
 
 	"github.com/hajimehoshi/go-mp3"
 
-	"offhook/media/resample"
 	"offhook/media/wav"
 )
 
@@ -210,20 +209,4 @@ func recovered(err *error) {
 	if v := recover(); v != nil {
 		*err = fmt.Errorf("%w: MP3: %v", ErrFormat, v)
 	}
-}
-
-// resampled converts a whole piece, so that its end joins its start as if the
-// piece had always been going round.
-func resampled(pcm []int16, from, to int) []int16 {
-	r := resample.New(from, to)
-	lead := r.Lag() * 2
-	round := make([]int16, 0, len(pcm)+2*lead)
-	for i := -lead; i < len(pcm)+lead; i++ {
-		round = append(round, pcm[((i%len(pcm))+len(pcm))%len(pcm)])
-	}
-	out := make([]int16, r.Len(len(round)))
-	out = out[:r.Process(out, round)]
-	skip := lead*to/from + r.Delay()
-	n := len(pcm) * to / from
-	return out[skip : skip+n]
 }

@@ -1,5 +1,7 @@
 package audio
 
+import "offhook/media/resample"
+
 // Loop plays a clip over and over at rate Hz without a seam: the last sample is
 // followed by the first, also where the clip is resampled. While the clip is
 // still growing the player waits at its end with silence. It implements
@@ -31,4 +33,18 @@ func (c *Clip) round(rate int) *Clip {
 	}
 	c.loops[rate] = l
 	return l
+}
+
+// resampled converts a whole piece as a circle: its end joins its start as if
+// it had always been going round.
+func resampled(pcm []int16, from, to int) []int16 {
+	r := resample.New(from, to)
+	lead := r.Lag()
+	circle := make([]int16, 0, len(pcm)+2*lead)
+	for i := -lead; i < len(pcm)+lead; i++ {
+		circle = append(circle, pcm[((i%len(pcm))+len(pcm))%len(pcm)])
+	}
+	r.Align(lead)
+	out := make([]int16, r.Len(len(circle)))
+	return out[:r.Process(out, circle)]
 }

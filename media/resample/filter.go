@@ -26,11 +26,10 @@ func design(from, to int) *filter {
 	low := float64(min(from, to))
 	width := (stopEdge - passEdge) * low / float64(from) // of the input rate
 	taps := int(math.Ceil((rejection-7.95)/(2.285*2*math.Pi*width))) + 1
-	taps = (taps + 3) &^ 3 // whole turns of dot
-	n := taps * up
+	taps = (taps + 3) &^ 3                                              // whole turns of dot
 	cutoff := (stopEdge + passEdge) * low / float64(from) / float64(up) // cycles a sample, times two
 	beta := 0.1102 * (rejection - 8.7)
-	centre := float64(n-1) / 2
+	centre := float64(taps / 2 * up) // a whole number of input samples, so that streams can be aligned
 	f := &filter{up: up, down: down, taps: taps, phases: make([][]float32, up)}
 	f.delay = int(math.Round(centre / float64(down)))
 	for p := range f.phases {

@@ -87,13 +87,22 @@ func (r *Resampler) Delay() int {
 	return r.filter.delay
 }
 
-// Lag is how many input samples must follow for the whole answer to the last
-// one to be out.
+// Lag is how late the output is in input samples, exactly: so many must follow
+// for the whole answer to the last one to be out.
 func (r *Resampler) Lag() int {
 	if r.filter == nil {
 		return 0
 	}
 	return r.filter.taps / 2
+}
+
+// Align takes the delay out of a new stream: the first output sample will be
+// the one at the time of input sample n, counted from 0, and nothing comes out
+// before.
+func (r *Resampler) Align(n int) {
+	if r.filter != nil {
+		r.phase = (n + r.Lag()) * r.filter.up
+	}
 }
 
 // Reset forgets the stream: the next sample is the first of a new one.

@@ -205,3 +205,23 @@ func BenchmarkFrame(b *testing.B) {
 		})
 	}
 }
+
+// TestAlign takes the delay out: a tone comes out in its own phase.
+func TestAlign(t *testing.T) {
+	for _, p := range pairs {
+		in := sine(500, p[0], 10000)
+		r := New(p[0], p[1])
+		r.Align(100)
+		out := make([]int16, r.Len(len(in)))
+		if n := r.Process(out, in); n != len(out) {
+			t.Errorf("%d → %d: %d samples, Len said %d", p[0], p[1], n, len(out))
+		}
+		for i := 200; i < len(out); i++ {
+			at := 100/float64(p[0]) + float64(i)/float64(p[1])
+			if want := 10000 * math.Sin(2*math.Pi*500*at); math.Abs(float64(out[i])-want) > 10 {
+				t.Errorf("%d → %d: sample %d is %d, want %.0f", p[0], p[1], i, out[i], want)
+				break
+			}
+		}
+	}
+}
