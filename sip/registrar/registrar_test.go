@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -465,5 +466,52 @@ func TestConcurrentUse(t *testing.T) {
 	contacts := slices.Concat(r.Contacts("acme/1001"), r.Contacts("acme/1002"))
 	if len(contacts) != 160 {
 		t.Errorf("%d contacts, want 160", len(contacts))
+	}
+}
+
+// TestTortureMessages are the REGISTER requests of RFC 4475 that conform lets
+// pass, from strangers and with credentials.
+func TestTortureMessages(t *testing.T) {
+	everybody := func(user, _ string) (Account, bool) {
+		return Account{AOR: "one for all", Secret: digest.Secret{Password: "pw"}}, user != ""
+	}
+	for name, want := range map[string][]string{
+		"escnull":  {"200", "<sip:%00@host5.example.com>;expires=3600", "<sip:%00%00@host5.example.com>;expires=3600"},
+		"dblreq":   {"200", "<sip:j.user@host.example.com>;expires=3600"},
+		"regbadct": {"200", "<sip:user@example.com>;expires=3600"},
+		"regescrt": {"200", "<sip:user@example.com>;expires=3600"},
+		"cparam01": {"200", "<sip:+19725552222@gw1.example.net>;expires=3600"},
+		"cparam02": {"200", "<sip:+19725552222@gw1.example.net;unknownparam>;expires=3600"},
+		"unksm2":   {"403"},
+		"regaut01": {"200"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRegistrar(Options{})
+			r.options.Lookup = everybody
+			data, err := os.ReadFile("../../testdata/rfc4475/" + name + ".dat")
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, err := sipmsg.ParseMessage(data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req := m.(*sipmsg.Request)
+			p := newPhone(t, r, req.To().Address.User)
+			req.SetSource(p.source)
+			if res := p.handle(req); res.StatusCode != 401 {
+				t.Errorf("without credentials: %d", res.StatusCode)
+			}
+			next, err := digest.Authorize(req, p.handle(req), "anybody", "pw")
+			if err != nil {
+				t.Fatal(err)
+			}
+			next.PrependHeader(req.Via())
+			next.SetSource(p.source)
+			res := p.handle(next)
+			if diff := cmp.Diff(want, append([]string{fmt.Sprint(res.StatusCode)}, listed(res)...)); diff != "" {
+				t.Error(diff)
+			}
+		})
 	}
 }
