@@ -1,0 +1,179 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"regexp"
+
+	"offhook/flow"
+	"offhook/resource"
+	"offhook/store/rows"
+)
+
+var pinForm = regexp.MustCompile(`^[0-9]{0,32}$`)
+
+func (s *Server) registerConferences() {
+	rooms := serve(s, collection[resource.Conference, *resource.Conference]{
+		path: "conferences", name: "conference", rows: rows.Conferences, verbs: plain,
+		writable: "type name detail data timeout pre_flow_id post_flow_id max_participants pin entry_tone start_on_moderator end_on_moderator_leave",
+		emits:    "created updated deleted",
+		fresh: func(c *resource.Conference) {
+			c.Type, c.Status = orElse(c.Type, "conference"), orElse(c.Status, "active")
+		},
+		check: checkConference,
+		remove: func(ctx context.Context, c *resource.Conference) error {
+			if s.cfg.Conferences == nil {
+				return nil
+			}
+			return s.cfg.Conferences.Close(ctx, c.CustomerID, c.ID)
+		},
+	})
+	act := func(name, doc string) endpoint {
+		return endpoint{method: http.MethodPost, path: "/conferences/{id}/" + name, name: camel("conference " + name), tag: "conferences", doc: doc}
+	}
+	// room finds the conference of a command.
+	room := func(r *request) error {
+		if _, err := rooms.load(r.Context(), r.who, r.id()); err != nil {
+			return err
+		}
+		if s.cfg.Conferences == nil {
+			return notConfigured("conferences")
+		}
+		return nil
+	}
+	again := func(r *request, err error) (*resource.Conference, error) {
+		if err != nil {
+			return nil, err
+		}
+		row, err := rooms.load(r.Context(), r.who, r.id())
+		if err != nil {
+			return nil, err
+		}
+		return rooms.reveal(r.Context(), row), nil
+	}
+	command(s, act("recording_start", "Record the whole conference"), func(r *request, b *recordingBody) (*resource.Conference, error) {
+		if err := room(r); err != nil {
+			return nil, err
+		}
+		_, err := s.cfg.Conferences.RecordStart(r.Context(), r.who.CustomerID, r.id(), b.request())
+		return again(r, err)
+	})
+	command(s, act("recording_stop", "Stop the newest recording"), func(r *request, _ *none) (*resource.Conference, error) {
+		if err := room(r); err != nil {
+			return nil, err
+		}
+		return again(r, s.cfg.Conferences.RecordStop(r.Context(), r.who.CustomerID, r.id()))
+	})
+	command(s, act("talk", "Speak to everybody"), func(r *request, b *talkBody) (*resource.Conference, error) {
+		if err := room(r); err != nil {
+			return nil, err
+		}
+		if b.Text == "" {
+			return nil, invalid([]Detail{{Path: "text", Reason: "MISSING_FIELD", Message: "say what to speak"}})
+		}
+		prompt := flow.Prompt{Kind: flow.PromptText, Text: b.Text, Language: orElse(b.Language, "en-US"), Voice: b.VoiceID, Provider: b.Provider}
+		return again(r, s.cfg.Conferences.Play(r.who.CustomerID, r.id(), prompt))
+	})
+	command(s, act("play", "Play a file to everybody"), func(r *request, b *playBody) (*resource.Conference, error) {
+		if err := room(r); err != nil {
+			return nil, err
+		}
+		c := s.check(r)
+		c.streams(b.StreamURLs)
+		if len(b.StreamURLs) > 1 {
+			c.fault("stream_urls", "INVALID_VALUE", "a conference plays one file at a time")
+		}
+		if err := c.err(); err != nil {
+			return nil, err
+		}
+		return again(r, s.cfg.Conferences.Play(r.who.CustomerID, r.id(), flow.Prompt{Kind: flow.PromptURL, URL: b.StreamURLs[0]}))
+	})
+	s.registerConferenceTranscribes(rooms)
+	s.registerConferencecalls()
+}
+
+func checkConference(c *check, row *resource.Conference) {
+	c.oneOf("type", row.Type, "conference", "connect", "queue")
+	c.atLeast("timeout", row.Timeout, 0)
+	c.atLeast("max_participants", row.MaxParticipants, 0)
+	refersToFlow(c, "pre_flow_id", row.PreFlowID)
+	refersToFlow(c, "post_flow_id", row.PostFlowID)
+	if !pinForm.MatchString(row.Pin) {
+		c.fault("pin", "INVALID_VALUE", "must be up to 32 digits")
+	}
+}
+
+// conferenceTranscribeBody is the body of transcribe_start.
+type conferenceTranscribeBody struct {
+	Language    string `json:"language" doc:"BCP 47; en-US by default"`
+	Provider    string `json:"provider" doc:"The engine"`
+	OnEndFlowID string `json:"on_end_flow_id" doc:"Runs when the transcription has ended"`
+}
+
+func (s *Server) registerConferenceTranscribes(rooms *served[resource.Conference, *resource.Conference]) {
+	act := func(name, doc string) endpoint {
+		return endpoint{method: http.MethodPost, path: "/conferences/{id}/" + name, name: camel("conference " + name), tag: "conferences", doc: doc}
+	}
+	command(s, act("transcribe_start", "Turn what is said into text"), func(r *request, b *conferenceTranscribeBody) (*resource.Conference, error) {
+		room, err := rooms.load(r.Context(), r.who, r.id())
+		if err != nil {
+			return nil, err
+		}
+		if s.cfg.Transcribes == nil {
+			return nil, notConfigured("transcription (speech.stt)")
+		}
+		_, err = s.cfg.Transcribes.Start(r.Context(), r.who.CustomerID, TranscribeRequest{
+			ReferenceType: "conference", ReferenceID: room.ID, Language: orElse(b.Language, "en-US"), Direction: "both", Provider: b.Provider, OnEndFlowID: b.OnEndFlowID,
+		})
+		if err != nil {
+			return nil, err
+		}
+		room, err = rooms.load(r.Context(), r.who, r.id())
+		return room, err
+	})
+	command(s, act("transcribe_stop", "Stop the transcription"), func(r *request, _ *none) (*resource.Conference, error) {
+		room, err := rooms.load(r.Context(), r.who, r.id())
+		if err != nil || room.TranscribeID == "" {
+			return room, err
+		}
+		if s.cfg.Transcribes == nil {
+			return nil, notConfigured("transcription (speech.stt)")
+		}
+		if _, err := s.cfg.Transcribes.Stop(r.Context(), r.who.CustomerID, room.TranscribeID); err != nil {
+			return nil, err
+		}
+		return rooms.load(r.Context(), r.who, r.id())
+	})
+}
+
+func (s *Server) registerConferencecalls() {
+	members := serve(s, collection[resource.Conferencecall, *resource.Conferencecall]{
+		path: "conferencecalls", name: "conferencecall", rows: rows.Conferencecalls, verbs: readOnly,
+		filters: map[string]string{"conference_id": rows.KeyParent},
+	})
+	act := func(method, path, name, doc string, do func(r *request) error) {
+		query(s, endpoint{method: method, path: "/conferencecalls/{id}" + path, name: name, tag: "conferencecalls", doc: doc},
+			func(r *request) (*resource.Conferencecall, error) {
+				row, err := members.load(r.Context(), r.who, r.id())
+				if err != nil || row.Status == "leaved" {
+					return row, err
+				}
+				if s.cfg.Conferences == nil {
+					return nil, notConfigured("conferences")
+				}
+				if err := do(r); err != nil {
+					return nil, err
+				}
+				return members.load(r.Context(), r.who, r.id())
+			})
+	}
+	mute := func(on bool) func(*request) error {
+		return func(r *request) error { return s.cfg.Conferences.Mute(r.who.CustomerID, r.id(), on) }
+	}
+	kick := func(r *request) error { return s.cfg.Conferences.Kick(r.who.CustomerID, r.id()) }
+	act(http.MethodPost, "/mute", "muteConferencecall", "Nobody hears this member", mute(true))
+	act(http.MethodDelete, "/mute", "unmuteConferencecall", "This member is heard again", mute(false))
+	act(http.MethodPost, "/unmute", "unmuteConferencecallByPost", "This member is heard again", mute(false))
+	act(http.MethodPost, "/kick", "kickConferencecall", "Remove this member", kick)
+	act(http.MethodDelete, "", "deleteConferencecall", "Remove this member", kick)
+}
