@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"offhook/event"
 	"offhook/resource"
@@ -28,6 +29,8 @@ type Call struct {
 	answered chan struct{} // closed when the call is progressing
 	ringing  chan struct{} // closed when the party is alerted, or answered
 	done     chan struct{} // closed when everything of the call is over
+
+	finishing atomic.Bool
 
 	mu         sync.Mutex
 	row        resource.Call
@@ -343,7 +346,7 @@ func (c *Call) causeOf(e sip.End) Cause {
 
 // finish closes everything of the call and tells its end. It runs once.
 func (c *Call) finish(cause Cause) {
-	if !c.x.remove(c) {
+	if c.finishing.Swap(true) {
 		return
 	}
 	c.leaveConversation()
@@ -371,6 +374,7 @@ func (c *Call) finish(cause Cause) {
 			other.Hangup(CauseOf(ReasonNormal))
 		}
 	}
+	c.x.remove(c)
 	close(c.done)
 }
 

@@ -11,6 +11,7 @@ import (
 
 	sipmsg "github.com/emiago/sipgo/sip"
 
+	"offhook/call/medium"
 	"offhook/media"
 	"offhook/resource"
 	"offhook/sip"
@@ -45,7 +46,7 @@ func (x *Exchange) newLeg(c *Call, peer netip.Addr, codecs []string) (*Leg, erro
 	l := &Leg{call: c, port: port}
 	l.sdp = sdp.NewAgent(sdp.Local{
 		Addr:           netip.AddrPortFrom(x.advertise(peer), port.LocalAddr().Port()),
-		Codecs:         localCodecs(codecs),
+		Codecs:         medium.Codecs(codecs),
 		TelephoneEvent: true,
 		Ptime:          20 * time.Millisecond,
 		SessionName:    "offhook",
@@ -66,7 +67,7 @@ func (l *Leg) close() { l.port.Close() }
 
 // accept makes a negotiated medium what the port does.
 func (l *Leg) accept(m sdp.Media) error {
-	p, ok := params(m)
+	p, ok := medium.Params(m)
 	if !ok {
 		return fmt.Errorf("%w: codec %s", sdp.ErrNotAcceptable, m.Codec.Name)
 	}
@@ -117,7 +118,7 @@ func (l *Leg) description() []byte {
 func (l *Leg) sampleRate() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if p, ok := params(l.medium); ok {
+	if p, ok := medium.Params(l.medium); ok {
 		return p.Format.SampleRate
 	}
 	return 8000

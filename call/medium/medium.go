@@ -1,4 +1,6 @@
-package call
+// Package medium is the table where the formats of session descriptions meet
+// the codecs of the media engine; sip and media know nothing of each other.
+package medium
 
 import (
 	"offhook/media"
@@ -6,22 +8,21 @@ import (
 	"offhook/sip/sdp"
 )
 
-// formats is the table where SDP formats meet codecs.
-func localCodecs(names []string) []sdp.Codec {
+// Codecs turns codec names, in order of preference, into what an SDP agent
+// offers. Names that offhook does not have are left out.
+func Codecs(names []string) []sdp.Codec {
 	var list []sdp.Codec
 	for _, name := range names {
-		f, ok := codec.Lookup(name)
-		if !ok {
-			continue // the configuration has refused unknown names already
+		if f, ok := codec.Lookup(name); ok {
+			list = append(list, sdp.Codec{Name: f.Name, PayloadType: f.PayloadType, ClockRate: f.ClockRate, Channels: 1})
 		}
-		list = append(list, sdp.Codec{Name: f.Name, PayloadType: f.PayloadType, ClockRate: f.ClockRate, Channels: 1})
 	}
 	return list
 }
 
-// params turns a negotiated medium into what the port needs. It reports false
+// Params turns a negotiated medium into what a port needs. It reports false
 // for a codec that offhook does not have.
-func params(m sdp.Media) (media.Params, bool) {
+func Params(m sdp.Media) (media.Params, bool) {
 	f, ok := codec.Lookup(m.Codec.Name)
 	if !ok {
 		return media.Params{}, false
