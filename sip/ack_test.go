@@ -138,18 +138,28 @@ func TestByesCross(t *testing.T) {
 	})
 }
 
-// A BYE that nobody answers leaves nothing behind either.
+// A BYE that nobody answers is repeated up to Timer F and leaves nothing behind.
 func TestByeUnanswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLadder()
-		alice, bob := l.party(t, aliceIP), l.party(t, bobIP)
+		alice, bob, out, in := established(t, l)
 		l.loseAll("BYE")
-		out, in := call(t, alice, bob, InviteOptions{})
 		out.Hangup(Cause{})
 		alice.expect(t, "ended local 200")
-		time.Sleep(33 * time.Second)
+		settle(t, alice)
+		l.check(t, `
+			0.000  alice → bob  BYE ✗
+			0.500  alice → bob  BYE ✗
+			1.500  alice → bob  BYE ✗
+			3.500  alice → bob  BYE ✗
+			7.500  alice → bob  BYE ✗
+			11.500  alice → bob  BYE ✗
+			15.500  alice → bob  BYE ✗
+			19.500  alice → bob  BYE ✗
+			23.500  alice → bob  BYE ✗
+			27.500  alice → bob  BYE ✗
+			31.500  alice → bob  BYE ✗`)
 		in.Hangup(Cause{})
-		time.Sleep(33 * time.Second)
-		settle(t, alice, bob)
+		settle(t, bob)
 	})
 }

@@ -3,7 +3,6 @@ package sip
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -135,20 +134,36 @@ func (s *Stack) connect(ctx context.Context, h hop) (*flow, error) {
 
 // openFlow is the flow to an address that needs no connecting, or nil.
 func (s *Stack) openFlow(transport string, to netip.AddrPort) *flow {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if transport != "UDP" {
-		if c := s.streams[streamKey{transport, to}]; c != nil && !c.closed() {
-			return c.flow()
+	if transport == "UDP" {
+		if p := s.packetSocketTo(to.Addr()); p != nil {
+			return &flow{transport: "UDP", remote: to, packets: p}
 		}
 		return nil
 	}
-	for _, p := range s.packets {
-		if p.local.Addr().Is4() == to.Addr().Is4() || p.local.Addr().IsUnspecified() && p.local.Addr().Is6() {
-			return &flow{transport: "UDP", remote: to, packets: p}
-		}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.streams[streamKey{transport, to}]; c != nil && !c.closed() {
+		return c.flow()
 	}
 	return nil
+}
+
+// packetSocketTo is the socket to send to ip from: the one that is bound to the
+// address which routes there, else the first that can.
+func (s *Stack) packetSocketTo(ip netip.Addr) *packetSocket {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var first *packetSocket
+	for _, p := range s.packets {
+		switch {
+		case !p.reaches(ip):
+		case len(s.packets) == 1 || p.local.Addr() == s.network.LocalIP(ip):
+			return p
+		case first == nil:
+			first = p
+		}
+	}
+	return first
 }
 
 func (s *Stack) dial(ctx context.Context, h hop, to netip.AddrPort) (*flow, error) {
@@ -178,7 +193,7 @@ func (s *Stack) dial(ctx context.Context, h hop, to netip.AddrPort) (*flow, erro
 	c.remote = to
 	s.serveStream(c)
 	if c.closed() {
-		return nil, errors.Join(errClosed)
+		return nil, errClosed
 	}
 	return c.flow(), nil
 }

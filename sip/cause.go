@@ -28,7 +28,7 @@ func q850Header(c Cause) sipmsg.Header {
 func reasonValue(protocol string, cause int, text string) string {
 	v := fmt.Sprintf("%s;cause=%d", protocol, cause)
 	if text != "" {
-		v += `;text="` + strings.NewReplacer(`"`, "'", `\`, "/", "\r", " ", "\n", " ").Replace(text) + `"`
+		v += `;text="` + strings.ReplaceAll(clean(text), `\`, "/") + `"`
 	}
 	return v
 }

@@ -176,7 +176,7 @@ func (s *Stack) Response(req *sipmsg.Request, status int, reason string, headers
 	if reason == "" {
 		reason = ReasonPhrase(status)
 	}
-	res := sipmsg.NewResponseFromRequest(req, status, reason, nil)
+	res := sipmsg.NewResponseFromRequest(req, status, clean(reason), nil)
 	res.AppendHeader(sipmsg.NewHeader("Server", s.cfg.UserAgent))
 	if status == 405 || status/100 == 2 && req.Method == sipmsg.OPTIONS {
 		res.AppendHeader(sipmsg.NewHeader("Allow", allowed))

@@ -158,6 +158,20 @@ var phrases = map[int]string{
 	600: "Busy Everywhere", 603: "Decline", 604: "Does Not Exist Anywhere", 606: "Not Acceptable",
 }
 
+// clean makes text from outside fit for a header or start line: what could end
+// the line, or a quoted string, is replaced.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r < ' ' || r == 0x7f:
+			return ' '
+		case r == '"':
+			return '\''
+		}
+		return r
+	}, s)
+}
+
 func addrPort(ip netip.Addr, port int) netip.AddrPort {
 	return netip.AddrPortFrom(ip.Unmap(), uint16(port))
 }

@@ -123,7 +123,7 @@ func (d *Dialog) awaitTurn(ctx context.Context) error {
 			d.mu.Unlock()
 			return ErrEnded
 		}
-		if !d.offer.ours && d.offer.theirs == nil && d.unconfirmed == nil && d.remoteTag != "" && !(d.out != nil && d.out.late) {
+		if !d.offer.ours && d.offer.theirs == nil && d.unconfirmed == nil && d.remoteTag != "" && (d.out == nil || d.out.late == nil) {
 			return nil
 		}
 		changed := d.offer.changed

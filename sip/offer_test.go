@@ -259,3 +259,27 @@ func TestReofferGivesUpWithContext(t *testing.T) {
 		settle(t, alice, bob)
 	})
 }
+
+// Hung up while the late offer is looked at: the ACK goes before the BYE.
+func TestHangupDuringLateOffer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLadder()
+		alice, bob := l.party(t, aliceIP), l.party(t, bobIP)
+		alice.offered = func([]byte) ([]byte, int) { time.Sleep(time.Second); return []byte("v=slow"), 200 }
+		out := dial(t, alice, bob, InviteOptions{Offer: []byte{}})
+		bob.next(t).Answer([]byte("v=offer of bob"))
+		time.Sleep(800 * time.Millisecond)
+		out.Hangup(Cause{})
+		alice.expect(t, "offered v=offer of bob")
+		alice.expect(t, "ended local 200")
+		settle(t, alice, bob)
+		l.check(t, `
+			0.000  alice → bob  INVITE
+			0.010  bob → alice  100 INVITE
+			0.010  bob → alice  200 INVITE sdp
+			0.510  bob → alice  200 INVITE sdp
+			0.810  alice → bob  ACK
+			0.810  alice → bob  BYE
+			0.820  bob → alice  200 BYE`)
+	})
+}

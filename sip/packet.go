@@ -16,6 +16,15 @@ type packetSocket struct {
 	local netip.AddrPort
 }
 
+// reaches tells whether the socket can send to an address of ip's family.
+func (p *packetSocket) reaches(ip netip.Addr) bool {
+	if p == nil {
+		return false
+	}
+	local := p.local.Addr()
+	return local.Is4() == ip.Is4() || local.Is6() && local.IsUnspecified()
+}
+
 // readPackets hands every datagram to the stack in the order of arrival, until
 // the socket is closed. It runs on a goroutine of its own.
 func (s *Stack) readPackets(p *packetSocket) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"strings"
 
 	sipmsg "github.com/emiago/sipgo/sip"
 )
@@ -12,7 +13,7 @@ import (
 func (d *Dialog) Info(ctx context.Context, contentType string, body []byte) error {
 	_, err := d.call(ctx, func() *sipmsg.Request {
 		req := d.newRequest(sipmsg.INFO)
-		setBody(req, contentType, body)
+		setBody(req, clean(contentType), body)
 		return req
 	})
 	return err
@@ -23,6 +24,7 @@ func (d *Dialog) Info(ctx context.Context, contentType string, body []byte) erro
 // header, RFC 3891). It returns when the peer has accepted; how the call goes
 // comes as NOTIFY in DialogHandler.Request.
 func (d *Dialog) Refer(ctx context.Context, target, replaces string) error {
+	target = strings.Trim(clean(target), "<>")
 	if replaces != "" {
 		target += "?Replaces=" + url.QueryEscape(replaces)
 	}
@@ -49,7 +51,7 @@ func (d *Dialog) Notify(ctx context.Context, status int, reason string) error {
 		req := d.newRequest(sipmsg.NOTIFY)
 		req.AppendHeader(sipmsg.NewHeader("Event", "refer"))
 		req.AppendHeader(sipmsg.NewHeader("Subscription-State", subscription))
-		setBody(req, "message/sipfrag;version=2.0", fmt.Appendf(nil, "SIP/2.0 %d %s\r\n", status, reason))
+		setBody(req, "message/sipfrag;version=2.0", fmt.Appendf(nil, "SIP/2.0 %d %s\r\n", status, clean(reason)))
 		return req
 	})
 	return err

@@ -75,18 +75,22 @@ func (d *Dialog) path() (*flow, hop) {
 	}
 	h := hopOf(next)
 	to, literal := h.literal()
+	source := d.source
 	direct := len(d.routes) == 0
-	if d.source.reliable() {
-		if d.source.alive() && (direct || !literal || to.Addr() == d.source.remote.Addr()) {
-			return d.source, h
+	if source.reliable() {
+		if source.alive() && (direct || !literal || to.Addr() == source.remote.Addr()) {
+			return source, h
 		}
 	} else if direct && d.pinned {
-		return d.source, h
+		return source, h
 	}
-	if literal {
-		return d.stack.openFlow(h.transport, to), h
+	switch {
+	case !literal:
+		return nil, h
+	case h.transport == "UDP" && source.packets.reaches(to.Addr()):
+		return &flow{transport: "UDP", remote: to, packets: source.packets}, h // the socket it knows us by
 	}
-	return nil, h
+	return d.stack.openFlow(h.transport, to), h
 }
 
 // deliver finds the way for req and calls write with it, mu held: at once, or
@@ -94,7 +98,7 @@ func (d *Dialog) path() (*flow, hop) {
 // when there is no way.
 func (d *Dialog) deliver(req *sipmsg.Request, write func(*flow), failed func(error)) {
 	f, h := d.path()
-	large := f != nil && !f.reliable() && len(req.String()) > datagramLimit
+	large := f != nil && tooLarge(req, f)
 	if f != nil && !large {
 		write(f)
 		return
@@ -119,6 +123,15 @@ func (d *Dialog) deliver(req *sipmsg.Request, write func(*flow), failed func(err
 		}
 		d.maybeForget()
 	}()
+}
+
+// tooLarge tells whether req should not go by UDP. Without a body only a long
+// path makes a request large.
+func tooLarge(req *sipmsg.Request, f *flow) bool {
+	if f.reliable() || len(req.Body()) == 0 && len(req.Headers()) < 16 {
+		return false
+	}
+	return len(req.String()) > datagramLimit
 }
 
 // streamInstead is a TCP flow to the peer of f, or f when the peer takes none.
@@ -250,7 +263,7 @@ func (s *Stack) Do(ctx context.Context, req *sipmsg.Request, nextHop string) (*s
 	if err != nil {
 		return nil, err
 	}
-	if !f.reliable() && len(req.String()) > datagramLimit {
+	if tooLarge(req, f) {
 		f = s.streamInstead(ctx, f)
 	}
 	type result struct {

@@ -120,12 +120,23 @@ func (s *Stack) serveStream(c *stream) {
 	})
 }
 
+// forgetStream drops a closed connection. Requests that went over it and have
+// no final response fail now: their peer cannot answer any more, and after a
+// provisional response no timer would end them.
 func (s *Stack) forgetStream(c *stream) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	key := streamKey{c.transport, c.remote}
-	if s.streams[key] == c {
+	if key := (streamKey{c.transport, c.remote}); s.streams[key] == c {
 		delete(s.streams, key)
+	}
+	var pending []*client
+	for _, cl := range s.clients {
+		if cl.flow.stream == c && !cl.final.Load() {
+			pending = append(pending, cl)
+		}
+	}
+	s.mu.Unlock()
+	for _, cl := range pending {
+		cl.tx.Terminate()
 	}
 }
 

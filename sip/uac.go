@@ -40,7 +40,7 @@ type inviteClient struct {
 	tries    int
 	auth     *sipmsg.Response
 	canceled bool
-	late     bool               // the 2xx's late offer is being answered
+	late     *sipmsg.Response   // a 2xx whose late offer is being answered; its ACK is owed
 	forks    map[string]*Dialog // further 2xx, by remote tag
 	reliable map[string]uint32  // latest RSeq, by remote tag
 }
@@ -51,6 +51,11 @@ func (out *inviteClient) stop() { stopTimer(out.timeout) }
 // told to h. ctx bounds resolving and connecting, not the call. An error means
 // that nothing was sent and h hears nothing.
 func (s *Stack) Invite(ctx context.Context, opts InviteOptions, h DialogHandler) (*Dialog, error) {
+	opts.From, opts.FromDisplay, opts.ToDisplay = clean(opts.From), clean(opts.FromDisplay), clean(opts.ToDisplay)
+	opts.ContactUser, opts.Replaces = clean(opts.ContactUser), clean(opts.Replaces)
+	if uri := opts.To.String(); uri != clean(uri) {
+		return nil, fmt.Errorf("sip: bad character in %q", uri)
+	}
 	next := hopOf(&opts.To)
 	if opts.NextHop != "" {
 		var err error
@@ -66,7 +71,7 @@ func (s *Stack) Invite(ctx context.Context, opts InviteOptions, h DialogHandler)
 	d.mu.Lock()
 	req := d.newInvite()
 	d.mu.Unlock()
-	if !f.reliable() && len(req.String()) > datagramLimit {
+	if tooLarge(req, f) {
 		f = s.streamInstead(ctx, f)
 	}
 	d.mu.Lock()
@@ -136,7 +141,7 @@ func (d *Dialog) newInvite() *sipmsg.Request {
 	}
 	d.session.ask(req)
 	for _, h := range opts.Headers {
-		req.AppendHeader(sipmsg.HeaderClone(h))
+		req.AppendHeader(sipmsg.NewHeader(clean(h.Name()), clean(h.Value())))
 	}
 	setSDP(req, opts.Offer)
 	return req
@@ -330,7 +335,7 @@ func (d *Dialog) retarget(contact *sipmsg.Uri) {
 func (d *Dialog) success(res *sipmsg.Response) {
 	tag := toTag(res)
 	switch {
-	case d.out.late || d.repeatAck(res):
+	case d.out.late != nil || d.repeatAck(res):
 	case d.state <= cancelling:
 		d.establish(res)
 		d.apply(heardSuccess, event{res: res})
@@ -352,7 +357,7 @@ func (d *Dialog) accepted(res *sipmsg.Response) {
 		d.tell(func(h DialogHandler) { h.Answered(sdp) })
 		return
 	}
-	d.out.late = true
+	d.out.late = res
 	d.tell(func(h DialogHandler) {
 		answer, status := h.Offered(sdp)
 		d.answerLate(res, answer, status)
@@ -364,7 +369,10 @@ func (d *Dialog) accepted(res *sipmsg.Response) {
 func (d *Dialog) answerLate(res *sipmsg.Response, answer []byte, status int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.out.late = false
+	if d.out.late == nil {
+		return // hung up meanwhile
+	}
+	d.out.late = nil
 	if answer == nil || status < 200 || status > 299 {
 		d.sendAck(d.invite, res, nil)
 		d.apply(lostPeer, event{end: End{Status: 488}, cause: Cause{Status: 488, Reason: "Not Acceptable Here"}})
@@ -488,6 +496,10 @@ func (d *Dialog) repeatAck(res *sipmsg.Response) bool {
 // sendBye hangs up at the peer; mu is held. Whatever it answers, the dialog is
 // over.
 func (d *Dialog) sendBye(c Cause) {
+	if d.out != nil && d.out.late != nil {
+		d.sendAck(d.invite, d.out.late, nil)
+		d.out.late = nil
+	}
 	d.send(func() *sipmsg.Request {
 		req := d.newRequest(sipmsg.BYE)
 		for _, h := range reasonHeaders(c) {

@@ -382,3 +382,49 @@ func TestShutdownHangsUp(t *testing.T) {
 		}
 	})
 }
+
+// The connection breaks while the phone rings: no timer of RFC 3261 would end
+// this call.
+func TestConnectionLostWhileRinging(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLadder()
+		alice, bob := l.party(t, aliceIP), l.party(t, bobIP)
+		dial(t, alice, bob, InviteOptions{To: bob.uri("tcp", "bob")})
+		bob.next(t).Provisional(180, "", nil)
+		alice.expect(t, "progress 180")
+		bob.stack.mu.Lock()
+		for _, c := range bob.stack.streams {
+			c.close()
+		}
+		bob.stack.mu.Unlock()
+		alice.expect(t, "ended peer 503")
+	})
+}
+
+func TestHeadersCannotBeInjected(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLadder()
+		alice := l.party(t, aliceIP)
+		r := l.raw(t, bobIP, aliceIP)
+		to := sipmsg.Uri{User: "bob", Host: bobIP.String()}
+		evil := "x\r\nInjected: yes"
+		d, err := alice.stack.Invite(t.Context(), InviteOptions{
+			To: to, From: evil, FromDisplay: `"` + evil, ContactUser: evil, Headers: []sipmsg.Header{sipmsg.NewHeader("X-A", evil)},
+		}, &alice.ear)
+		if err != nil {
+			t.Fatal(err)
+		}
+		invite := r.request("INVITE")
+		if invite.GetHeader("Injected") != nil {
+			t.Errorf("got\n%s", invite)
+		}
+		r.respond(invite, 486, "a", "")
+		r.request("ACK")
+		<-d.Done()
+		to.User = evil
+		if _, err := alice.stack.Invite(t.Context(), InviteOptions{To: to}, &alice.ear); err == nil {
+			t.Error("no error")
+		}
+		settle(t, alice)
+	})
+}

@@ -107,7 +107,7 @@ func (d *Dialog) response(req *sipmsg.Request, status int, reason string, sdp []
 	if reason == "" {
 		reason = ReasonPhrase(status)
 	}
-	res := sipmsg.NewResponseFromRequest(req, status, reason, nil)
+	res := sipmsg.NewResponseFromRequest(req, status, clean(reason), nil)
 	if status > 100 {
 		res.To().Params.Add("tag", d.localTag)
 		res.AppendHeader(sipmsg.NewHeader("Server", d.stack.cfg.UserAgent))
