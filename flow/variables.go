@@ -1,0 +1,132 @@
+package flow
+
+import (
+	"encoding/json"
+	"maps"
+	"strconv"
+	"strings"
+	"sync"
+
+	"offhook/resource"
+)
+
+// prefix begins the names of built-in variables, which may be read without it.
+const prefix = "voipbin."
+
+// Names of variables that the engine and its verbs set.
+const (
+	DigitsVariable        = "voipbin.call.digits"
+	ConnectResultVariable = "voipbin.connect.result"
+	completeCountVariable = "voipbin.activeflow.complete_count"
+)
+
+// Bounds of a run's variables; what does not fit is cut or left out.
+const (
+	MaxVariables     = 1000
+	MaxVariableBytes = 256 << 10 // of one value
+)
+
+// variables is what a run knows, safe for concurrent use.
+type variables struct {
+	mu     sync.Mutex
+	values map[string]string
+	call   Call // for what changes during a call; may be nil
+}
+
+// lookup finds a variable by its name or by its name without the prefix.
+// Unknown variables are empty.
+func (v *variables) lookup(name string) (string, bool) {
+	v.mu.Lock()
+	value, ok := v.values[name]
+	if !ok {
+		value, ok = v.values[prefix+name]
+	}
+	v.mu.Unlock()
+	if ok {
+		return value, true
+	}
+	return v.live(strings.TrimPrefix(name, prefix))
+}
+
+// live finds variables that are what the call is at this moment.
+func (v *variables) live(name string) (string, bool) {
+	if v.call == nil {
+		return "", false
+	}
+	switch name {
+	case "call.status":
+		return v.call.Snapshot().Status, true
+	case "flow.reference_data":
+		raw, err := json.Marshal(v.call.Snapshot())
+		return string(raw), err == nil
+	}
+	return "", false
+}
+
+// set sets a variable; a value that is too long is cut, and a new name above
+// the bound is not set.
+func (v *variables) set(name, value string) {
+	if len(value) > MaxVariableBytes {
+		value = value[:MaxVariableBytes]
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if _, known := v.values[name]; known || len(v.values) < MaxVariables {
+		v.values[name] = value
+	}
+}
+
+// clear empties the variable that lookup finds.
+func (v *variables) clear(name string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, n := range []string{name, prefix + name} {
+		if _, known := v.values[n]; known {
+			v.values[n] = ""
+			return
+		}
+	}
+}
+
+func (v *variables) snapshot() map[string]string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return maps.Clone(v.values)
+}
+
+// seedRun sets what is known of the run itself.
+func (v *variables) seedRun(a resource.Activeflow, completeCount int) {
+	for name, value := range map[string]string{
+		"id": a.ID, "reference_type": a.ReferenceType, "reference_id": a.ReferenceID,
+		"reference_activeflow_id": a.ReferenceActiveflowID, "flow_id": a.FlowID,
+		"complete_count": strconv.Itoa(completeCount),
+	} {
+		v.values[prefix+"activeflow."+name] = value
+	}
+}
+
+// seedCall sets what is known of the call when the run starts.
+func (v *variables) seedCall(c resource.Call) {
+	v.values[prefix+"call.id"] = c.ID
+	v.values[prefix+"call.direction"] = c.Direction
+	v.values[prefix+"call.master_call_id"] = c.MasterCallID
+	if _, inherited := v.values[DigitsVariable]; !inherited {
+		v.values[DigitsVariable] = ""
+	}
+	for side, a := range map[string]resource.Address{"source": c.Source, "destination": c.Destination} {
+		at := prefix + "call." + side + "."
+		v.values[at+"type"], v.values[at+"target"], v.values[at+"target_name"] = a.Type, a.Target, a.TargetName
+		v.values[at+"name"], v.values[at+"detail"] = a.Name, a.Detail
+	}
+}
+
+// settle keeps what the call was when it ended, for flows that follow.
+func (v *variables) settle(c resource.Call) {
+	v.set(prefix+"call.status", c.Status)
+	v.set(prefix+"call.hangup_by", c.HangupBy)
+	v.set(prefix+"call.hangup_reason", c.HangupReason)
+	v.set(prefix+"call.duration", strconv.Itoa(c.Duration))
+	if raw, err := json.Marshal(c); err == nil {
+		v.set(prefix+"flow.reference_data", string(raw))
+	}
+}
