@@ -14,7 +14,8 @@ type Encoder struct {
 	banks   [2]filterbank
 	spectra [2][2]spectrum // by granule and channel
 	counter counter
-	gain    int
+	gain    int     // of the granule before
+	loud    float64 // gain of loud granules
 	frame   framer
 
 	pending []int16 // of a granule that is not full yet, interleaved
@@ -73,8 +74,11 @@ func (e *Encoder) encodeGranule() {
 	for ch := range e.channels {
 		s := &e.spectra[e.filled][ch]
 		e.banks[ch].analyse(e.pending[ch:], e.channels)
-		s.blockType = longBlock
-		e.banks[ch].transform(&s.xr, s.blockType)
+		s.blockType = e.banks[ch].chooseBlock()
+		e.banks[ch].transform(&s.xr, 1, s.blockType)
+		if s.blockType == shortBlock {
+			reorder(&s.xr, e.bandsShort)
+		}
 		s.prepare()
 	}
 	if e.filled++; e.filled < e.granules {
@@ -83,7 +87,8 @@ func (e *Encoder) encodeGranule() {
 	e.filled = 0
 	e.frame.begin()
 	for gr := range e.granules {
-		e.fit(&e.spectra[gr], e.frame.budget(e.granules-gr))
+		spend, budget := e.frame.budget(e.granules - gr)
+		e.fit(&e.spectra[gr], spend, budget)
 		for ch := range e.channels {
 			e.frame.add(gr, ch, &e.spectra[gr][ch])
 		}
@@ -91,9 +96,33 @@ func (e *Encoder) encodeGranule() {
 	e.frame.end()
 }
 
-// fit finds the smallest gain, the same for all channels, with which the
-// granule is not longer than budget bits.
-func (e *Encoder) fit(spectra *[2]spectrum, budget int) {
+const (
+	// frugality is how many gain steps of 1.5 dB a quiet granule may be finer
+	// than the loud ones before it. More of it than 6 costs signal-to-noise
+	// ratio, less leaves quiet sounds rough.
+	frugality = 6
+	// loudDecay is how fast that is forgotten, in gain steps a granule.
+	loudDecay = 0.1
+)
+
+// fit quantises a granule into at most budget bits, all that there are, and
+// at least spend, below which bits would be lost to stuffing. A granule that
+// is quiet beside those before it is not quantised as finely as it could be:
+// what it leaves is for the next loud one.
+func (e *Encoder) fit(spectra *[2]spectrum, spend, budget int) {
+	e.gain = e.search(spectra, budget)
+	e.loud = max(e.loud-loudDecay, float64(e.gain))
+	if frugal := int(e.loud) - frugality; frugal > e.gain {
+		if e.try(spectra, frugal) < spend {
+			frugal = e.search(spectra, spend)
+		}
+		e.try(spectra, frugal)
+	}
+}
+
+// search finds the smallest gain, the same for all channels, with which the
+// granule is not longer than budget bits, and leaves it quantised with that.
+func (e *Encoder) search(spectra *[2]spectrum, budget int) int {
 	least := 0
 	for ch := range e.channels {
 		least = max(least, spectra[ch].leastGain())
@@ -113,8 +142,8 @@ func (e *Encoder) fit(spectra *[2]spectrum, budget int) {
 			gain = (low + high) / 2
 		}
 	}
-	e.gain = high
 	e.try(spectra, high)
+	return high
 }
 
 // try quantises all channels with a gain and gives the bits they take.

@@ -96,6 +96,12 @@ type filterbank struct {
 	// bands are the subband samples by time slot of the granule before, of
 	// this one, and of the one after it, frequency inverted.
 	bands [3][slots][subbands]float32
+	// energy over time of the last two granules.
+	energy [2 * attackGroups]float32
+	// lastBlock is the block type of the granule before, nextShort whether
+	// the one after is to have short blocks.
+	lastBlock int
+	nextShort bool
 }
 
 // analyse runs 576 samples, every stride-th of pcm, through the polyphase
@@ -158,14 +164,15 @@ func polyphase(out *[subbands]float32, x *[512]float32) {
 	}
 }
 
-// transform computes the 576 lines of the granule in the middle from it and
-// the one before it (C.2.4.3.4), with the alias reduction of long blocks.
-func (f *filterbank) transform(xr *[granule]float32, blockType int) {
+// transform computes the 576 lines of a granule, 1 the middle one and 2 the
+// newest, from it and the one before it (C.2.4.3.4), with the alias reduction
+// of long blocks. Short blocks are left with the windows interleaved.
+func (f *filterbank) transform(xr *[granule]float32, which, blockType int) {
 	var z [36]float32
 	for b := range subbands {
 		for i := range slots {
-			z[i] = f.bands[0][i][b]
-			z[slots+i] = f.bands[1][i][b]
+			z[i] = f.bands[which-1][i][b]
+			z[slots+i] = f.bands[which][i][b]
 		}
 		line := (*[slots]float32)(xr[b*slots:])
 		if blockType == shortBlock {

@@ -71,10 +71,11 @@ func (f *framer) pad() bool {
 	return false
 }
 
-// budget is how many bits the next of the frame's last granules may take.
-func (f *framer) budget(granulesLeft int) int {
+// budget is how many bits the next of the frame's last granules may take, and
+// how many it must for the reservoir not to overflow.
+func (f *framer) budget(granulesLeft int) (least, most int) {
 	free := 8*(f.slots-len(f.main.buf)) - int(f.main.held)
-	return free / granulesLeft
+	return max(0, free-8*f.maxReservoir()) / granulesLeft, free / granulesLeft
 }
 
 // add writes one granule and channel.
