@@ -51,7 +51,12 @@ func (s *Stack) transact(req *sipmsg.Request, f *flow, onResponse func(*sipmsg.R
 	}
 	s.clients[key] = c
 	s.mu.Unlock()
-	if err := c.tx.Init(); err != nil {
+	// Init sends first and sets its timers after that; a response that comes in
+	// between would find none and end the transaction. receive waits for it.
+	c.mu.Lock()
+	err = c.tx.Init()
+	c.mu.Unlock()
+	if err != nil {
 		c.final.Store(true)
 		c.tx.Terminate()
 		return nil, err
@@ -82,7 +87,10 @@ func (c *client) terminated(key string, err error) {
 func (c *client) receive(res *sipmsg.Response) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.final.Load() {
+	final := !res.IsProvisional()
+	// The claim comes before sipgo sees the response: on a reliable transport
+	// its machine terminates at once, and must not look like a failure.
+	if final && c.final.Swap(true) || c.final.Load() && !final {
 		c.repeated(res)
 		return
 	}
@@ -94,17 +102,16 @@ func (c *client) receive(res *sipmsg.Response) {
 	select {
 	case <-c.tx.Responses():
 		<-spun
-		final := !res.IsProvisional()
-		if final && c.final.Swap(true) {
-			return // it timed out in this instant
-		}
-		c.onResponse(res)
-		if final && !c.req.IsInvite() {
-			// Timer K only absorbs retransmissions, and those that match no
-			// transaction are dropped anyway. sipgo would keep it for 32 s.
-			c.tx.Terminate()
-		}
 	case <-spun:
+		if !final {
+			return
+		}
+	}
+	c.onResponse(res)
+	if final && !c.req.IsInvite() {
+		// Timer K only absorbs retransmissions, and those that match no
+		// transaction are dropped anyway. sipgo would keep it for 32 s.
+		c.tx.Terminate()
 	}
 }
 
