@@ -10,11 +10,10 @@ import (
 	"strings"
 )
 
-// The algorithms spoken, in the order in which they are offered by default
-// (RFC 8760 section 2.3: the strongest first).
+// The algorithms spoken (RFC 7616 section 6.1).
 const (
-	SHA256 = "SHA-256"
 	MD5    = "MD5"
+	SHA256 = "SHA-256"
 )
 
 // Secret is what a server knows of a user: the password, or one of the hashes

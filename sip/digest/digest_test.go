@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -41,7 +42,9 @@ func register(t testing.TB) *sipmsg.Request {
 
 func challenged(s *Server, code int, stale bool) *sipmsg.Response {
 	res := sipmsg.NewResponse(code, "")
-	for _, h := range s.Challenge(code, stale) {
+	strongestFirst := slices.Clone(s.options.Algorithms)
+	slices.Reverse(strongestFirst)
+	for _, h := range s.challenge(strongestFirst, code, stale) {
 		res.AppendHeader(h)
 	}
 	return res
@@ -249,24 +252,43 @@ func TestWithoutQop(t *testing.T) {
 
 func TestChallenge(t *testing.T) {
 	s, _ := newServer()
-	for _, test := range []struct {
-		code  int
-		stale bool
-		name  string
-	}{{401, false, "WWW-Authenticate"}, {407, true, "Proxy-Authenticate"}} {
-		headers := s.Challenge(test.code, test.stale)
-		if len(headers) != 2 {
-			t.Fatalf("%d headers", len(headers))
+	from := func(agent string) []sipmsg.Header {
+		req := register(t)
+		if agent != "" {
+			req.AppendHeader(sipmsg.NewHeader("User-Agent", agent))
 		}
-		for i, algorithm := range []string{SHA256, MD5} {
-			chal, err := icholy.ParseChallenge(headers[i].Value())
+		return s.ChallengeFor(req, 401, false)
+	}
+	tests := []struct {
+		name       string
+		headers    []sipmsg.Header
+		header     string
+		stale      bool
+		algorithms []string
+	}{
+		{"no agent", from(""), "WWW-Authenticate", false, []string{MD5, SHA256}},
+		{"a phone", from("Linphone/5.2"), "WWW-Authenticate", false, []string{MD5, SHA256}},
+		{"old baresip", from("baresip v1.0.0 (x86_64/linux)"), "WWW-Authenticate", false, []string{MD5}},
+		{"not quite old enough", from("baresip v3.11.0"), "WWW-Authenticate", false, []string{MD5}},
+		{"new baresip", from("baresip v3.12.0"), "WWW-Authenticate", false, []string{MD5, SHA256}},
+		{"newer baresip", from("baresip v4.0.0"), "WWW-Authenticate", false, []string{MD5, SHA256}},
+		{"unknown request", s.Challenge(407, true), "Proxy-Authenticate", true, []string{MD5}},
+		{"stale", s.ChallengeFor(register(t), 407, true), "Proxy-Authenticate", true, []string{MD5, SHA256}},
+	}
+	for _, test := range tests {
+		var algorithms []string
+		for _, h := range test.headers {
+			chal, err := icholy.ParseChallenge(h.Value())
 			if err != nil {
 				t.Fatal(err)
 			}
-			if headers[i].Name() != test.name || chal.Algorithm != algorithm || chal.Stale != test.stale ||
-				chal.Realm != realm || !chal.SupportsQOP("auth") || chal.Nonce == "" {
-				t.Errorf("header %d is %s", i, headers[i])
+			algorithms = append(algorithms, chal.Algorithm)
+			if h.Name() != test.header || chal.Stale != test.stale || chal.Realm != realm || !chal.SupportsQOP("auth") || chal.Nonce == "" {
+				t.Errorf("%s: %s", test.name, h)
 			}
+		}
+		if !slices.Equal(algorithms, test.algorithms) {
+			t.Errorf("%s: offered %v, want %v", test.name, algorithms, test.algorithms)
 		}
 	}
 }

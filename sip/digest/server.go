@@ -3,6 +3,7 @@ package digest
 import (
 	"crypto/rand"
 	"crypto/subtle"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,10 +36,10 @@ func (r Result) String() string {
 
 // ServerOptions configures a Server.
 type ServerOptions struct {
-	Realm      string           // shown to the user and part of every hash
+	Realm      string           // shown to the user and part of every hash; empty: "offhook"
 	NonceLife  time.Duration    // how long a nonce may be reused; zero: 5 minutes
 	MaxNonces  int              // nonces in use at the same time; zero: 100,000
-	Algorithms []string         // offered, best first; nil: SHA-256, MD5
+	Algorithms []string         // spoken, in the order offered; nil: MD5, SHA-256
 	Now        func() time.Time // nil: time.Now
 }
 
@@ -53,6 +54,9 @@ type Server struct {
 // NewServer returns a server with a signing key of its own: nonces made by an
 // earlier process are stale.
 func NewServer(options ServerOptions) *Server {
+	if options.Realm == "" {
+		options.Realm = "offhook" // some phones take an empty realm for none
+	}
 	if options.NonceLife <= 0 {
 		options.NonceLife = 5 * time.Minute
 	}
@@ -60,7 +64,7 @@ func NewServer(options ServerOptions) *Server {
 		options.MaxNonces = 100_000
 	}
 	if options.Algorithms == nil {
-		options.Algorithms = []string{SHA256, MD5}
+		options.Algorithms = []string{MD5, SHA256}
 	}
 	if options.Now == nil {
 		options.Now = time.Now
@@ -75,22 +79,49 @@ func NewServer(options ServerOptions) *Server {
 // Realm returns the realm that A1 hashes have to be made for.
 func (s *Server) Realm() string { return s.options.Realm }
 
-// Challenge returns the headers of a 401 (WWW-Authenticate) or 407
-// (Proxy-Authenticate), one for each algorithm, with a new nonce.
+// Challenge is ChallengeFor a sender of whom nothing is known: it offers only
+// the first algorithm, which with the default everybody can answer.
 func (s *Server) Challenge(code int, stale bool) []sipmsg.Header {
+	return s.challenge(s.options.Algorithms[:1], code, stale)
+}
+
+// ChallengeFor returns the headers of the 401 (WWW-Authenticate) or 407
+// (Proxy-Authenticate) to req, one for each algorithm, with a new nonce.
+//
+// MD5 comes first by default, against the advice of RFC 8760 section 2.4:
+// clients that know only MD5 are many, and some of them (sipp up to 3.6) look at
+// the first challenge alone. A client that takes no MD5 finds SHA-256 below.
+func (s *Server) ChallengeFor(req *sipmsg.Request, code int, stale bool) []sipmsg.Header {
+	if h := req.GetHeader("User-Agent"); h != nil && knowsOneOnly(h.Value()) {
+		return s.Challenge(code, stale)
+	}
+	return s.challenge(s.options.Algorithms, code, stale)
+}
+
+func (s *Server) challenge(algorithms []string, code int, stale bool) []sipmsg.Header {
 	name := "WWW-Authenticate"
 	if code == sipmsg.StatusProxyAuthRequired {
 		name = "Proxy-Authenticate"
 	}
 	nonce := s.nonces.make()
 	var out []sipmsg.Header
-	for _, algorithm := range s.options.Algorithms {
+	for _, algorithm := range algorithms {
 		c := icholy.Challenge{
 			Realm: s.options.Realm, Nonce: nonce, Stale: stale, Algorithm: algorithm, QOP: []string{"auth"},
 		}
 		out = append(out, sipmsg.NewHeader(name, c.String()))
 	}
 	return out
+}
+
+// knowsOneOnly tells of user agents that give up altogether when any of several
+// challenges has an algorithm that they do not know: baresip before 3.12.
+func knowsOneOnly(agent string) bool {
+	var major, minor int
+	if n, _ := fmt.Sscanf(agent, "baresip v%d.%d", &major, &minor); n != 2 {
+		return false
+	}
+	return major < 3 || major == 3 && minor < 12
 }
 
 // Check verifies the request's credentials for this realm, in Authorization or

@@ -71,7 +71,7 @@ func (r *Registrar) authorize(req *sipmsg.Request) (Account, *fault) {
 		}
 		return Account{}, &fault{
 			status: sipmsg.StatusUnauthorized, reason: "Unauthorized",
-			headers: r.options.Auth.Challenge(sipmsg.StatusUnauthorized, result == digest.Stale),
+			headers: r.options.Auth.ChallengeFor(req, sipmsg.StatusUnauthorized, result == digest.Stale),
 		}
 	}
 	owner, exists := r.options.Lookup(unescape(req.To().Address.User), domain)
