@@ -159,7 +159,7 @@ func (l *limited) RoundTrip(req *http.Request) (*http.Response, error) {
 		_ = res.Body.Close()
 		return nil, fmt.Errorf("%w: %d bytes, at most %d are taken", ErrTooLarge, res.ContentLength, l.max)
 	}
-	res.Body = &limitedBody{ReadCloser: res.Body, left: l.max}
+	res.Body = Limit(res.Body, l.max)
 	return res, nil
 }
 
@@ -168,6 +168,11 @@ func (l *limited) CloseIdleConnections() {
 	if c, ok := l.next.(interface{ CloseIdleConnections() }); ok {
 		c.CloseIdleConnections()
 	}
+}
+
+// Limit gives the first max bytes of r, then ErrTooLarge where there are more.
+func Limit(r io.ReadCloser, max int64) io.ReadCloser {
+	return &limitedBody{ReadCloser: r, left: max}
 }
 
 type limitedBody struct {

@@ -185,8 +185,11 @@ type mp3Stream struct {
 	pcm littleEndian
 }
 
-func newMP3(r io.Reader) (dec *Decoder, err error) {
+func newMP3(r *bufio.Reader) (dec *Decoder, err error) {
 	defer recovered(&err)
+	if err := skipID3(r); err != nil {
+		return nil, fmt.Errorf("%w: MP3: %w", ErrFormat, err)
+	}
 	// Only Read is passed on: with a Seeker the decoder would walk the file twice.
 	d, err := mp3.NewDecoder(struct{ io.Reader }{r})
 	if err != nil {
@@ -194,6 +197,21 @@ func newMP3(r io.Reader) (dec *Decoder, err error) {
 	}
 	s := &mp3Stream{d: d, pcm: littleEndian{r: d}}
 	return newDecoder(s, 2, d.SampleRate()), nil
+}
+
+// skipID3 drops the ID3v2 tags at the start. go-mp3 would do so too, but takes
+// the size that the tag names, up to half a gigabyte, into memory first.
+func skipID3(r *bufio.Reader) error {
+	for {
+		h, err := r.Peek(10)
+		if err != nil || string(h[:3]) != "ID3" {
+			return nil // what is too short for a tag is the decoder's to refuse
+		}
+		size := int64(h[6]&0x7f)<<21 | int64(h[7]&0x7f)<<14 | int64(h[8]&0x7f)<<7 | int64(h[9]&0x7f)
+		if _, err := io.CopyN(io.Discard, r, 10+size); err != nil {
+			return err
+		}
+	}
 }
 
 func (s *mp3Stream) Read(dst []int16) (n int, err error) {

@@ -230,7 +230,7 @@ func (l *Library) openFound(ref string, f *os.File, st stamp) (*Clip, error) {
 // body and calls release when all is read.
 func (l *Library) start(ref string, body io.ReadCloser, hint string, release func()) (*Clip, error) {
 	end := func() { _ = body.Close(); release() }
-	d, err := NewDecoder(io.LimitReader(body, l.cfg.MaxBytes), hint)
+	d, err := NewDecoder(outbound.Limit(body, l.cfg.MaxBytes), hint)
 	if err != nil {
 		end()
 		return nil, fmt.Errorf("audio: %s: %w", redacted(ref), err)

@@ -171,9 +171,6 @@ func (d *Reader) Read(dst []int16) (int, error) {
 	}
 	n, err := d.fill(want, frame)
 	if n == 0 && err != nil {
-		if errors.Is(err, io.ErrUnexpectedEOF) {
-			err = io.EOF
-		}
 		return 0, err
 	}
 	d.convert(dst, d.buf[:n])
