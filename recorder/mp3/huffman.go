@@ -1,6 +1,9 @@
 package mp3
 
-import "strings"
+import (
+	"math/bits"
+	"strings"
+)
 
 // word is one Huffman code word, without the signs that follow it.
 type word struct {
@@ -20,6 +23,8 @@ var (
 	classes = [...][]int{{}, {1}, {2, 3}, {5, 6}, {7, 8, 9}, {10, 11, 12}, {13, 15}, {16, 24}}
 	// classOf is the class that a largest value needs.
 	classOf = [17]uint8{0, 1, 2, 3, 4, 4, 5, 5, 6, 6, 6, 6, 6, 6, 6, 6, 7}
+	// escapeTables are the first tables of either kind with enough linbits.
+	escapeTables [14][2]int
 	// costs are the lengths with signs, by class and x*16+y, of all the
 	// class's tables at once, costBits for each. In the last class the
 	// third field counts the values that linbits follow.
@@ -47,6 +52,13 @@ func init() {
 		wordsA[i] = parseWord(s)
 		signs := uint8(i&1 + i>>1&1 + i>>2&1 + i>>3&1)
 		costA[i], costB[i] = wordsA[i].length+signs, 4+signs
+	}
+	for need := range escapeTables {
+		pair := &escapeTables[need]
+		for pair[0] = 16; linbits[pair[0]] < uint(need); pair[0]++ {
+		}
+		for pair[1] = 24; linbits[pair[1]] < uint(need); pair[1]++ {
+		}
 	}
 	for class, tables := range classes {
 		for field, t := range tables {
@@ -115,7 +127,11 @@ type counter struct {
 	avoid  int // an edge of bands that decoders disagree on, 0: none
 	prefix [len(classes)][23]uint64
 	most   [22]int32 // of each band
+	tails  [23]tail  // by the band that begins it
 }
+
+// tail is the last region of a granule.
+type tail struct{ bits, table int }
 
 // count finds the coding of ix, whose lines from end on are zero.
 func (c *counter) count(out *coding, ix *[granule]int32, end, blockType int) {
@@ -144,24 +160,33 @@ func (c *counter) divide(out *coding, ix *[granule]int32, big, blockType int) in
 	if blockType != longBlock {
 		return c.divideFixed(out, last, blockType)
 	}
+	c.sumTails(last)
 	best := 1 << 30
+	most0 := int32(0)
 	for r0 := 1; r0 <= 16; r0++ {
-		first, t0 := c.cost(0, min(r0, last))
-		if first >= best && r0 > 1 {
+		if r0 <= last {
+			most0 = max(most0, c.most[r0-1])
+		}
+		first, t0 := c.cost(0, min(r0, last), most0)
+		if first >= best {
 			break
 		}
-		for r1 := 1; r1 <= 8 && r0+r1 <= 22; r1++ {
-			if r0+r1 == c.avoid {
+		most1 := int32(0)
+		for edge := r0 + 1; edge <= min(r0+8, 22); edge++ {
+			if edge <= last {
+				most1 = max(most1, c.most[edge-1])
+			}
+			if edge == c.avoid {
 				continue
 			}
-			second, t1 := c.cost(min(r0, last), min(r0+r1, last))
-			third, t2 := c.cost(min(r0+r1, last), last)
-			if sum := first + second + third; sum < best {
+			second, t1 := c.cost(min(r0, last), min(edge, last), most1)
+			third := c.tails[min(edge, last)]
+			if sum := first + second + third.bits; sum < best {
 				best = sum
-				out.region0, out.region1 = r0-1, r1-1
-				out.tables = [3]int{t0, t1, t2}
+				out.region0, out.region1 = r0-1, edge-r0-1
+				out.tables = [3]int{t0, t1, third.table}
 			}
-			if r0+r1 >= last {
+			if edge >= last {
 				break
 			}
 		}
@@ -173,6 +198,16 @@ func (c *counter) divide(out *coding, ix *[granule]int32, big, blockType int) in
 	return best
 }
 
+// sumTails finds what a third region costs from each band on.
+func (c *counter) sumTails(last int) {
+	most := int32(0)
+	c.tails[last] = tail{}
+	for b := last - 1; b >= 0; b-- {
+		most = max(most, c.most[b])
+		c.tails[b].bits, c.tails[b].table = c.cost(b, last, most)
+	}
+}
+
 // divideFixed is divide for window switching, where the standard fixes the
 // regions: the second begins at line 36 of short blocks and at band 8 of
 // others, and there is no third.
@@ -182,11 +217,19 @@ func (c *counter) divideFixed(out *coding, last, blockType int) int {
 		for edge = 0; c.bands[edge] < 36; edge++ {
 		}
 	}
-	first, t0 := c.cost(0, min(edge, last))
-	second, t1 := c.cost(min(edge, last), last)
+	edge0 := min(edge, last)
+	first, t0 := c.cost(0, edge0, largest(c.most[:edge0]))
+	second, t1 := c.cost(edge0, last, largest(c.most[edge0:last]))
 	out.tables = [3]int{t0, t1, 0}
 	out.regionStart = [2]int{c.bands[edge], granule}
 	return first + second
+}
+
+func largest(values []int32) (most int32) {
+	for _, v := range values {
+		most = max(most, v)
+	}
+	return most
 }
 
 // sum fills prefix for the lines below big and gives the number of bands that
@@ -226,13 +269,9 @@ func (c *counter) sum(ix *[granule]int32, big int) (last int) {
 	return last
 }
 
-// cost is the length of the bands from up to but without to, and the table
-// that gives it.
-func (c *counter) cost(from, to int) (bits, table int) {
-	most := int32(0)
-	for _, m := range c.most[from:to] {
-		most = max(most, m)
-	}
+// cost is the length of the bands from up to but without to, among which most
+// is the largest value, and the table that gives it.
+func (c *counter) cost(from, to int, most int32) (bits, table int) {
 	class := classOf[min(most, 16)]
 	if class == 0 {
 		return 0, 0
@@ -253,21 +292,15 @@ func (c *counter) cost(from, to int) (bits, table int) {
 }
 
 // costEscaped is cost for values above 15.
-func costEscaped(p uint64, most int32) (bits, table int) {
+func costEscaped(p uint64, most int32) (length, table int) {
 	escapes := int(p >> (2 * costBits))
-	need := func(t int) int {
-		for most-15 >= 1<<linbits[t] {
-			t++
-		}
-		return t
-	}
-	t16, t24 := need(16), need(24)
-	n16 := int(p&costMask) + escapes*int(linbits[t16])
-	n24 := int(p>>costBits&costMask) + escapes*int(linbits[t24])
+	need := escapeTables[bits.Len32(uint32(most-15))]
+	n16 := int(p&costMask) + escapes*int(linbits[need[0]])
+	n24 := int(p>>costBits&costMask) + escapes*int(linbits[need[1]])
 	if n24 < n16 {
-		return n24, t24
+		return n24, need[1]
 	}
-	return n16, t16
+	return n16, need[0]
 }
 
 // write appends the Huffman codes of the granule: the lines' magnitudes ix
