@@ -20,6 +20,8 @@ type Clip struct {
 	rate  int
 	first *chunk
 	total atomic.Int64 // samples
+	bytes atomic.Int64 // of memory, with all renditions
+	of    *Clip        // what this is a rendition of; Cache finds that while this plays
 	over  atomic.Bool
 	done  chan struct{}
 	err   error // written before over
@@ -84,6 +86,10 @@ func (c *Clip) append(pcm []int16) {
 		n := copy(k.data[have:], pcm)
 		k.n.Store(int64(have + n))
 		c.total.Add(int64(n))
+		c.bytes.Add(int64(2 * n))
+		if c.of != nil {
+			c.of.bytes.Add(int64(2 * n))
+		}
 		pcm = pcm[n:]
 	}
 }
@@ -140,21 +146,13 @@ func (c *Clip) Parts() iter.Seq[[]int16] {
 }
 
 // Bytes is the memory that the clip takes, with the rates it was played at.
-func (c *Clip) Bytes() int64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	n := 2 * c.total.Load()
-	for _, r := range c.rates {
-		n += 2 * r.clip.total.Load()
-	}
-	for _, l := range c.loops {
-		n += 2 * l.total.Load()
-	}
-	return n
-}
+func (c *Clip) Bytes() int64 { return c.bytes.Load() }
 
-// at is the clip in another rate. The first call for a rate converts all that
-// is there, in the caller's goroutine.
+// atOnce is how much of a clip is converted while the caller waits, some 10 ms
+// of work; the rest follows in the background, faster than it is played.
+const atOnce = 10 * time.Second
+
+// at is the clip in another rate, made at the first call for it.
 func (c *Clip) at(rate int) *Clip {
 	if rate == c.rate {
 		return c
@@ -164,22 +162,46 @@ func (c *Clip) at(rate int) *Clip {
 	if r, ok := c.rates[rate]; ok {
 		return r.clip
 	}
-	r := newRendition(c.rate, rate)
-	for part := range c.Parts() {
-		r.append(part)
-	}
-	if c.over.Load() {
-		r.close(c.err)
-	}
+	r := newRendition(c, rate)
 	if c.rates == nil {
 		c.rates = map[int]*rendition{}
 	}
 	c.rates[rate] = r
+	if c.over.Load() && c.Duration() > atOnce {
+		ready := make(chan struct{})
+		go c.convert(r, ready) // ends by itself: nothing is appended any more
+		<-ready
+	} else {
+		c.convert(r, nil)
+	}
 	return r.clip
 }
 
-func newRendition(from, to int) *rendition {
-	r := &rendition{clip: NewClip(to), r: resample.New(from, to)}
+// convert brings a new rendition to where the clip is, and closes ready when
+// its first seconds are there.
+func (c *Clip) convert(r *rendition, ready chan<- struct{}) {
+	for part := range c.Parts() {
+		for len(part) > 0 {
+			k := min(len(part), chunkSamples)
+			r.append(part[:k])
+			part = part[k:]
+			if ready != nil && r.clip.Duration() >= atOnce/10 {
+				close(ready)
+				ready = nil
+			}
+		}
+	}
+	if c.over.Load() {
+		r.close(c.err)
+	}
+	if ready != nil {
+		close(ready)
+	}
+}
+
+func newRendition(c *Clip, rate int) *rendition {
+	r := &rendition{clip: NewClip(rate), r: resample.New(c.rate, rate)}
+	r.clip.of = c
 	r.r.Align(0)
 	return r
 }
@@ -204,18 +226,17 @@ func (r *rendition) close(err error) {
 // Source plays a clip from its start. It implements media.Source: ReadFrame
 // never blocks and never allocates, and is for one goroutine at a time.
 type Source struct {
-	owner *Clip // keeps the clip alive for Cache while one of its renditions plays
-	clip  *Clip
-	k     *chunk
-	at    int // samples of k that were read
-	read  int64
-	loop  bool
+	clip *Clip
+	k    *chunk
+	at   int // samples of k that were read
+	read int64
+	loop bool
 }
 
 // Source makes a player of the clip at rate Hz.
 func (c *Clip) Source(rate int) *Source {
 	p := c.at(rate)
-	return &Source{owner: c, clip: p, k: p.first}
+	return &Source{clip: p, k: p.first}
 }
 
 // Rate is the sample rate in Hz.

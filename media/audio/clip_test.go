@@ -175,6 +175,22 @@ func TestRenditionIsInPlace(t *testing.T) {
 	}
 }
 
+// TestLongClipPlaysAtOnce converts a quarter of an hour in the background.
+func TestLongClipPlaysAtOnce(t *testing.T) {
+	c := complete(16000, make([]int16, 900*16000))
+	s := c.Source(8000)
+	if n := s.clip.Samples(); n < 8000 {
+		t.Errorf("%d samples at the start", n)
+	}
+	<-s.clip.Done()
+	if s.clip.Duration() != c.Duration() {
+		t.Errorf("%s of %s", s.clip.Duration(), c.Duration())
+	}
+	if want := int64(900 * 48000); c.Bytes() != want {
+		t.Errorf("%d bytes, want %d", c.Bytes(), want)
+	}
+}
+
 func TestRenditionIsShared(t *testing.T) {
 	c := complete(16000, count(0, 16000))
 	if a, b := c.Source(8000), c.Source(8000); a.clip != b.clip {

@@ -8,7 +8,7 @@ import "offhook/media/resample"
 // media.Source and ends only for a clip that has no audio.
 func Loop(c *Clip, rate int) *Source {
 	p := c.round(rate)
-	return &Source{owner: c, clip: p, k: p.first, loop: true}
+	return &Source{clip: p, k: p.first, loop: true}
 }
 
 // round is the clip at a rate, converted as a circle once it is complete.
@@ -26,6 +26,7 @@ func (c *Clip) round(rate int) *Clip {
 		pcm = append(pcm, part...)
 	}
 	l := NewClip(rate)
+	l.of = c
 	l.append(resampled(pcm, c.rate, rate))
 	l.finish(c.err)
 	if c.loops == nil {
