@@ -48,15 +48,15 @@ func (s *Stack) handleRequest(req *sipmsg.Request, f *flow) {
 		return
 	}
 	s.mu.Lock()
-	tx := s.servers[key]
+	known := s.servers[key]
 	s.mu.Unlock()
 	switch {
 	case req.IsAck():
-		s.handleAck(req, tx)
+		s.handleAck(req, known)
 	case req.IsCancel():
 		s.handleCancel(req, f)
-	case tx != nil:
-		_ = tx.Receive(req) // a retransmission: the transaction repeats its answer
+	case known != nil:
+		_ = known.tx.Receive(req) // a retransmission: the transaction repeats its answer
 	default:
 		s.newServer(key, req, f)
 	}
@@ -64,13 +64,23 @@ func (s *Stack) handleRequest(req *sipmsg.Request, f *flow) {
 
 // handleAck gives an ACK to the dialog whose 2xx it confirms, else to the
 // transaction whose refusal it confirms. It never makes a transaction.
-func (s *Stack) handleAck(ack *sipmsg.Request, tx *sipmsg.ServerTx) {
+func (s *Stack) handleAck(ack *sipmsg.Request, known *server) {
 	if d := s.find(ack.CallID().Value(), toTag(ack)); d != nil && d.receiveAck(ack) {
 		return
 	}
-	if tx != nil {
-		_ = tx.Receive(ack)
+	if known == nil {
+		return
 	}
+	if !known.acked.Swap(true) {
+		// sipgo leaves a goroutine until Timer I when nobody takes the ACK.
+		go func() {
+			select {
+			case <-known.tx.Acks():
+			case <-known.tx.Done():
+			}
+		}()
+	}
+	_ = known.tx.Receive(ack)
 }
 
 // newServer makes the transaction of a new request and routes it.
@@ -82,7 +92,7 @@ func (s *Stack) newServer(key string, req *sipmsg.Request, source *flow) {
 		s.mu.Unlock()
 		return
 	}
-	s.servers[key] = tx
+	s.servers[key] = &server{tx: tx}
 	s.mu.Unlock()
 	if err := tx.Init(); err != nil {
 		s.dropServer(key)
@@ -122,7 +132,7 @@ func (s *Stack) handleCancel(cancel *sipmsg.Request, source *flow) {
 	switch {
 	case err != nil || invite == nil:
 		s.refuse(cancel, source, 481, "")
-	case d != nil && d.receiveCancel(cancel, source, invite):
+	case d != nil && d.receiveCancel(cancel, source, invite.tx):
 	default: // answered already, or a re-INVITE: 200 and no effect (RFC 3261 9.2)
 		s.refuse(cancel, source, 200, "")
 	}

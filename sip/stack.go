@@ -61,7 +61,7 @@ type Stack struct {
 	packets   []*packetSocket
 	listeners []*streamListener
 	streams   map[streamKey]*stream
-	servers   map[string]*sipmsg.ServerTx
+	servers   map[string]*server
 	clients   map[string]*client
 	dialogs   map[dialogKey]*Dialog
 	invites   map[inviteKey]*Dialog // inbound INVITEs without a final answer, for merged requests
@@ -97,7 +97,7 @@ func New(cfg Config) (*Stack, error) {
 		cfg: cfg, log: cfg.Logger, network: cfg.Network, parser: sipmsg.NewParser(),
 		closing: make(chan struct{}), random: rand.IntN,
 		streams: map[streamKey]*stream{},
-		servers: map[string]*sipmsg.ServerTx{}, clients: map[string]*client{},
+		servers: map[string]*server{}, clients: map[string]*client{},
 		dialogs: map[dialogKey]*Dialog{}, invites: map[inviteKey]*Dialog{},
 	}
 	if s.log == nil {
@@ -306,8 +306,8 @@ func (s *Stack) closeSockets() {
 func (s *Stack) endTransactions() {
 	s.mu.Lock()
 	servers := make([]*sipmsg.ServerTx, 0, len(s.servers))
-	for _, tx := range s.servers {
-		servers = append(servers, tx)
+	for _, sv := range s.servers {
+		servers = append(servers, sv.tx)
 	}
 	clients := make([]*client, 0, len(s.clients))
 	for _, c := range s.clients {

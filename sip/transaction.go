@@ -9,6 +9,12 @@ import (
 	sipmsg "github.com/emiago/sipgo/sip"
 )
 
+// server is an incoming request and sipgo's server transaction for it.
+type server struct {
+	tx    *sipmsg.ServerTx
+	acked atomic.Bool
+}
+
 // client is an outgoing request and sipgo's client transaction for it.
 type client struct {
 	stack *Stack
