@@ -5,63 +5,9 @@ package event
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"offhook/resource"
-)
-
-// Names of events. The part before the first underscore is the resource that
-// WebSocket topics name.
-const (
-	CallCreated     = "call_created"
-	CallUpdated     = "call_updated"
-	CallDialing     = "call_dialing"
-	CallRinging     = "call_ringing"
-	CallProgressing = "call_progressing"
-	CallTerminating = "call_terminating"
-	CallCanceling   = "call_canceling"
-	CallHangup      = "call_hangup" // VoIPBIN's name
-	CallHungup      = "call_hungup" // the name of VoIPBIN's scenarios
-
-	GroupcallCreated     = "groupcall_created"
-	GroupcallProgressing = "groupcall_progressing"
-	GroupcallHangup      = "groupcall_hangup"
-
-	ActiveflowCreated = "activeflow_created"
-	ActiveflowUpdated = "activeflow_updated"
-	ActiveflowEnded   = "activeflow_ended"
-
-	RecordingBegan = "recording_started"
-	RecordingEnded = "recording_finished"
-
-	DTMF                = "dtmf_received"
-	AMDResult           = "amd_result"
-	Transferred         = "transfer_completed"
-	SpeechFailed        = "talk_failed"
-	TranscribeFailed    = "transcribe_failed"
-	AicallFailed        = "aicall_failed"
-	ParticipantJoined   = "conference_participant_joined"
-	ParticipantLeft     = "conference_participant_left"
-	ConferenceCreated   = "conference_created"
-	ConferenceUpdated   = "conference_updated"
-	ConferenceDeleted   = "conference_deleted"
-	QueuecallCreated    = "queuecall_created"
-	QueuecallWaiting    = "queuecall_waiting"
-	QueuecallConnecting = "queuecall_connecting"
-	QueuecallServiced   = "queuecall_serviced"
-	QueuecallDone       = "queuecall_done"
-	QueuecallAbandoned  = "queuecall_abandoned"
-	AgentStatusUpdated  = "agent_status_updated"
-	CampaignRun         = "campaign_status_run"
-	CampaignStopping    = "campaign_status_stopping"
-	CampaignStop        = "campaign_status_stop"
-	CampaigncallCreated = "campaigncall_created"
-	CampaigncallUpdated = "campaigncall_updated"
-	TranscribeCreated   = "transcribe_created"
-	TranscribeRunning   = "transcribe_progressing"
-	TranscribeDone      = "transcribe_done"
-	SpeechInterim       = "transcribe_speech_interim"
-	TranscriptCreated   = "transcript_created"
-	AimessageCreated    = "aimessage_created"
 )
 
 // Of makes an event of an object: its data is the object's JSON, its resource
@@ -88,27 +34,60 @@ func With(name, customerID, resourceID, orderKey string, data any) resource.Even
 
 // resourceOf is the part of a name before the first underscore.
 func resourceOf(name string) string {
-	for i := range name {
-		if name[i] == '_' {
-			return name[:i]
-		}
-	}
-	return name
+	first, _, _ := strings.Cut(name, "_")
+	return first
 }
 
-// OfCall makes an event of a call.
-func OfCall(name string, c resource.Call) resource.Event { return Of(name, &c, c.ID) }
+// failure is added to the data of events about what failed or ended.
+type failure struct {
+	Reason  string `json:"reason"`
+	Message string `json:"message"`
+}
 
-// OfGroupcall makes an event of a groupcall.
-func OfGroupcall(name string, g resource.Groupcall) resource.Event { return Of(name, &g, "") }
+// OfCall makes an event of a call. Lists in its data are never null.
+func OfCall(name string, c resource.Call) resource.Event {
+	if c.ChainedCallIDs == nil {
+		c.ChainedCallIDs = []string{}
+	}
+	if c.RecordingIDs == nil {
+		c.RecordingIDs = []string{}
+	}
+	return Of(name, &c, c.ID)
+}
 
-// OfActiveflow makes an event of a flow's execution, in order with its call's.
+// OfGroupcall makes an event of a groupcall. Lists in its data are never null.
+func OfGroupcall(name string, g resource.Groupcall) resource.Event {
+	if g.Destinations == nil {
+		g.Destinations = []resource.Address{}
+	}
+	if g.CallIDs == nil {
+		g.CallIDs = []string{}
+	}
+	if g.GroupcallIDs == nil {
+		g.GroupcallIDs = []string{}
+	}
+	return Of(name, &g, "")
+}
+
+// OfActiveflow makes an event of a flow's execution, in order with its call's
+// and for its own webhook too. The data of ActiveflowEnded also has the reason
+// of the end and a message.
 func OfActiveflow(name string, a resource.Activeflow) resource.Event {
-	e := Of(name, &a, orderOf(a.ReferenceType, a.ReferenceID, a.ID))
+	order := orderOf(a.ReferenceType, a.ReferenceID, a.ID)
+	var e resource.Event
+	if name == ActiveflowEnded {
+		e = With(name, a.CustomerID, a.ID, order, struct {
+			resource.Activeflow
+			failure
+		}{a, failure{a.EndReason, a.EndMessage}})
+	} else {
+		e = Of(name, &a, order)
+	}
 	e.WebhookURI, e.Webhook = a.WebhookURI, a.WebhookMethod
 	return e
 }
 
+// orderOf is the order key of something on a call or on its own.
 func orderOf(referenceType, referenceID, own string) string {
 	if referenceType == "call" && referenceID != "" {
 		return referenceID
@@ -126,37 +105,93 @@ func RecordingFinished(r resource.Recording) resource.Event {
 	return Of(RecordingEnded, &r, orderOf(r.ReferenceType, r.ReferenceID, r.ID))
 }
 
-// ofCallPart makes an event about something of a call; topics find it under
-// the call.
+// ofCallPart makes an event about something of a call.
 func ofCallPart(name string, c resource.Call, data map[string]any) resource.Event {
-	data["call_id"], data["customer_id"], data["activeflow_id"] = c.ID, c.CustomerID, c.ActiveflowID
+	data["id"], data["call_id"] = c.ID, c.ID
+	data["customer_id"], data["activeflow_id"] = c.CustomerID, c.ActiveflowID
 	return With(name, c.CustomerID, c.ID, c.ID, data)
 }
 
 // DTMFReceived tells that a party pressed a key; the duration is in
 // milliseconds.
 func DTMFReceived(c resource.Call, digit string, durationMS int) resource.Event {
-	return ofCallPart(DTMF, c, map[string]any{"id": c.ID, "digit": digit, "digits": digit, "duration": durationMS})
+	return ofCallPart(DTMF, c, map[string]any{"digit": digit, "digits": digit, "duration": durationMS})
 }
 
 // TalkFailed tells that something could not be played, and what to mend.
 func TalkFailed(c resource.Call, reason, message string) resource.Event {
-	return ofCallPart(SpeechFailed, c, map[string]any{"id": c.ID, "reason": reason, "message": message})
+	return ofCallPart(SpeechFailed, c, map[string]any{"reason": reason, "message": message})
 }
 
 // Verdict tells what answering-machine detection found; times are in
 // milliseconds from the answer, -1 where there is none.
 func Verdict(c resource.Call, result, cause string, decidedMS, greetingEndMS, beepMS int) resource.Event {
-	return ofCallPart(AMDResult, c, map[string]any{"id": c.ID, "result": result, "cause": cause,
+	return ofCallPart(AMDResult, c, map[string]any{"result": result, "cause": cause,
 		"decided_at_ms": decidedMS, "greeting_end_ms": greetingEndMS, "beep_at_ms": beepMS})
 }
 
 // TransferCompleted tells that somebody new has taken a conversation over, with
 // the context for their screen.
 func TransferCompleted(t resource.Transfer, fromAgent, toAgent string) resource.Event {
+	given := t.Context
+	if given == nil {
+		given = map[string]any{}
+	}
 	return With(Transferred, t.CustomerID, t.ID, t.TransfererCallID, map[string]any{
 		"id": t.ID, "transfer_id": t.ID, "customer_id": t.CustomerID, "type": t.Type,
 		"transferer_call_id": t.TransfererCallID, "transferee_call_id": t.TransfereeCallID,
-		"from_agent": fromAgent, "to_agent": toAgent, "context": t.Context,
+		"from_agent": fromAgent, "to_agent": toAgent, "context": given,
 	})
+}
+
+// OfTranscribe makes an event of a transcription. The data of TranscribeFailed
+// also has the reason and a message that says what to mend.
+func OfTranscribe(name string, t resource.Transcribe) resource.Event {
+	order := orderOf(t.ReferenceType, t.ReferenceID, t.ID)
+	if name != TranscribeFailed {
+		return Of(name, &t, order)
+	}
+	return With(name, t.CustomerID, t.ID, order, struct {
+		resource.Transcribe
+		failure
+	}{t, failure{t.EndReason, t.EndMessage}})
+}
+
+// OfTranscript tells what somebody said, in order with what it was said on.
+func OfTranscript(t resource.Transcript) resource.Event {
+	return Of(TranscriptCreated, &t, t.ReferenceID)
+}
+
+// OfAicall makes an event of a conversation with an assistant. The data of
+// AicallFailed also has the reason and a message that says what to mend.
+func OfAicall(name string, a resource.Aicall) resource.Event {
+	order := orderOf(a.ReferenceType, a.ReferenceID, a.ID)
+	if name != AicallFailed {
+		return Of(name, &a, order)
+	}
+	return With(name, a.CustomerID, a.ID, order, struct {
+		resource.Aicall
+		failure
+	}{a, failure{a.EndReason, a.EndMessage}})
+}
+
+// OfAimessage makes an event of a message of a conversation; its topic is the
+// conversation's.
+func OfAimessage(name string, m resource.Aimessage, a resource.Aicall) resource.Event {
+	e := Of(name, &m, orderOf(a.ReferenceType, a.ReferenceID, a.ID))
+	e.Resource, e.ResourceID = "aicall", a.ID
+	return e
+}
+
+// OfConferencecall tells that a call comes to a conference or leaves it; count
+// is how many are in it now. Its topic is the conference's.
+func OfConferencecall(name string, c resource.Conferencecall, count int) resource.Event {
+	e := With(name, c.CustomerID, c.ConferenceID, c.ConferenceID, struct {
+		resource.Conferencecall
+		ConferencecallID string `json:"conferencecall_id"`
+		CallID           string `json:"call_id"`
+		ParticipantCount int    `json:"participant_count"`
+	}{c, c.ID, c.ReferenceID, count})
+	e.Resource = "conference"
+	return e
 }

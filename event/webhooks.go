@@ -1,87 +1,73 @@
 package event
 
 import (
-	"bytes"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
-	"fmt"
-	"io"
 	"log/slog"
-	"math/rand/v2"
 	"net/http"
-	"net/url"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"offhook/resource"
 )
 
-// Delivery is one event on its way to one receiver.
-type Delivery struct {
-	Seq        int64
-	EventID    string
-	CustomerID string
-	URI        string
-	Method     string
-	OrderKey   string
-	Body       []byte
-	Created    time.Time
-}
-
-// Outbox keeps deliveries until they are made.
+// Outbox keeps deliveries until they are settled; the store is one.
 type Outbox interface {
-	// Pending returns deliveries behind a place, in order.
-	Pending(ctx context.Context, after int64, limit int) ([]Delivery, error)
-	// Delivered takes deliveries out.
-	Delivered(seqs ...int64)
+	// Endpoints returns all that have deliveries waiting.
+	Endpoints(ctx context.Context) ([]resource.Endpoint, error)
+	// Pending returns at most limit deliveries to an endpoint with a Seq
+	// above after, in order.
+	Pending(ctx context.Context, to resource.Endpoint, after int64, limit int) ([]resource.Delivery, error)
+	// Settle takes deliveries out. It must not wait for the disk.
+	Settle([]resource.Delivery)
+	// OnQueued tells where deliveries were queued, with the first Seq for
+	// each; fn does not block.
+	OnQueued(fn func(map[resource.Endpoint]int64))
 }
 
 // WebhookOptions configure deliveries.
 type WebhookOptions struct {
-	Client *http.Client // bounded in time, and in what it may reach
-	// Secret returns a customer's webhook_secret; empty: its deliveries are
-	// not signed.
-	Secret      func(customerID string) string
-	Parallel    int           // deliveries at the same time; 0: 64
-	PerReceiver int           // of them to one host; 0: 8
-	GiveUp      time.Duration // after which a delivery is dropped; 0: 24 h
-	Logger      *slog.Logger
+	Client *http.Client // decides what may be reached; required
+	// Customer returns a customer's row, for webhook_uri, webhook_method and
+	// webhook_secret; it is asked for each attempt, so that a mended address
+	// is used at once. Errors count as failed attempts. Required.
+	Customer func(ctx context.Context, customerID string) (*resource.Customer, error)
+
+	Parallel    int           // attempts at the same time; 0: 512
+	PerEndpoint int           // of them to one endpoint; 0: 8
+	Timeout     time.Duration // of an attempt; 0: 20 s
+	GiveUp      time.Duration // age at which a delivery is dropped; 0: 24 h
+	Logger      *slog.Logger  // nil: slog.Default
 }
 
 // Webhooks delivers what is in the outbox: at least once, in order for each
-// order key and receiver, many keys beside each other. A receiver that fails
+// order key and endpoint, many keys beside each other. An endpoint that fails
 // delays nobody but itself.
 type Webhooks struct {
 	outbox Outbox
 	o      WebhookOptions
-	wake   chan struct{}
 	slots  chan struct{}
+	tasks  sync.WaitGroup
 
-	mu    sync.Mutex
-	lanes map[lane]*line
-	hosts map[string]chan struct{}
-	tasks sync.WaitGroup
+	mu      sync.Mutex
+	ctx     context.Context // of Run; nil before
+	scanned bool            // what waited at the start has been found
+	targets map[resource.Endpoint]*target
 
-	delivered, failed, dropped atomic.Uint64
+	delivered, failed, expired, discarded atomic.Uint64
+	held                                  atomic.Int64
 }
 
-// lane is what keeps its order.
-type lane struct{ uri, key string }
-
-// line is the deliveries of a lane that wait.
-type line struct{ queue []Delivery }
-
-// NewWebhooks makes a deliverer; Run starts it.
+// NewWebhooks makes a deliverer for an outbox; Run starts it.
 func NewWebhooks(outbox Outbox, o WebhookOptions) *Webhooks {
 	if o.Parallel == 0 {
-		o.Parallel = 64
+		o.Parallel = 512
 	}
-	if o.PerReceiver == 0 {
-		o.PerReceiver = 8
+	if o.PerEndpoint == 0 {
+		o.PerEndpoint = 8
+	}
+	if o.Timeout == 0 {
+		o.Timeout = 20 * time.Second
 	}
 	if o.GiveUp == 0 {
 		o.GiveUp = 24 * time.Hour
@@ -89,234 +75,102 @@ func NewWebhooks(outbox Outbox, o WebhookOptions) *Webhooks {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	return &Webhooks{outbox: outbox, o: o, wake: make(chan struct{}, 1), slots: make(chan struct{}, o.Parallel),
-		lanes: map[lane]*line{}, hosts: map[string]chan struct{}{}}
+	w := &Webhooks{outbox: outbox, o: o, slots: make(chan struct{}, o.Parallel), targets: map[resource.Endpoint]*target{}}
+	outbox.OnQueued(w.queued)
+	return w
 }
 
-// Wake tells that something was committed. It never blocks.
-func (w *Webhooks) Wake() {
-	select {
-	case w.wake <- struct{}{}:
-	default:
-	}
+// WebhookCounters are totals since the start, and what is held now.
+type WebhookCounters struct {
+	Delivered uint64 // answered with 2xx
+	Failed    uint64 // attempts that were not
+	Expired   uint64 // deliveries dropped for their age
+	Discarded uint64 // deliveries dropped because the customer removed its webhook
+	Endpoints int    // endpoints being served
+	Held      int64  // deliveries in memory, waiting or under way
 }
 
-// Counts returns deliveries made, attempts that failed and deliveries given up.
-func (w *Webhooks) Counts() (delivered, failed, dropped uint64) {
-	return w.delivered.Load(), w.failed.Load(), w.dropped.Load()
+// Counters returns what has been delivered.
+func (w *Webhooks) Counters() WebhookCounters {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return WebhookCounters{Delivered: w.delivered.Load(), Failed: w.failed.Load(), Expired: w.expired.Load(),
+		Discarded: w.discarded.Load(), Endpoints: len(w.targets), Held: w.held.Load()}
 }
-
-// maxHeld bounds the deliveries in memory; the rest waits in the outbox.
-const maxHeld = 10_000
 
 // Run delivers until ctx ends; deliveries under way are then broken off and
-// stay in the outbox.
+// stay in the outbox for the next start. It is called once.
 func (w *Webhooks) Run(ctx context.Context) {
 	defer w.tasks.Wait()
-	var after int64
-	poll := time.NewTicker(time.Second)
-	defer poll.Stop()
-	for {
-		after = w.fetch(ctx, after)
-		select {
-		case <-w.wake:
-		case <-poll.C: // another process may share the database
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-// fetch takes what is new in the outbox into lanes.
-func (w *Webhooks) fetch(ctx context.Context, after int64) int64 {
-	for ctx.Err() == nil && w.held() < maxHeld {
-		list, err := w.outbox.Pending(ctx, after, 500)
-		if err != nil {
-			if ctx.Err() == nil {
-				w.o.Logger.Error("read the outbox", "error", err)
-			}
-			return after
-		}
-		for _, d := range list {
-			after = d.Seq
-			w.enqueue(ctx, d)
-		}
-		if len(list) < 500 {
-			return after
-		}
-	}
-	return after
-}
-
-func (w *Webhooks) held() int {
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	n := 0
-	for _, l := range w.lanes {
-		n += len(l.queue)
-	}
-	return n
-}
-
-func (w *Webhooks) enqueue(ctx context.Context, d Delivery) {
-	k := lane{d.URI, d.OrderKey}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if l, ok := w.lanes[k]; ok {
-		l.queue = append(l.queue, d)
-		return
-	}
-	l := &line{queue: []Delivery{d}}
-	w.lanes[k] = l
-	w.tasks.Go(func() { w.drain(ctx, k, l) })
-}
-
-// drain delivers a lane, one after the other, until it is empty.
-func (w *Webhooks) drain(ctx context.Context, k lane, l *line) {
-	for {
-		w.mu.Lock()
-		if len(l.queue) == 0 {
-			delete(w.lanes, k)
-			w.mu.Unlock()
-			return
-		}
-		d := l.queue[0]
-		l.queue = l.queue[1:]
-		w.mu.Unlock()
-		if !w.deliver(ctx, d) {
-			return // the end of the process: it stays in the outbox
-		}
-		w.outbox.Delivered(d.Seq)
-	}
-}
-
-// deliver tries until it works or the delivery is too old. It reports false
-// when ctx ended before.
-func (w *Webhooks) deliver(ctx context.Context, d Delivery) bool {
-	for try := 0; ; try++ {
-		err := w.attempt(ctx, d)
+	w.ctx = ctx
+	w.mu.Unlock()
+	for pause := time.Second; ; pause = min(2*pause, time.Minute) {
+		waiting, err := w.outbox.Endpoints(ctx)
 		if err == nil {
-			w.delivered.Add(1)
-			return true
+			w.mu.Lock()
+			for _, e := range waiting {
+				w.open(e, 0)
+			}
+			w.scanned = true
+			w.mu.Unlock()
+			break
 		}
-		if ctx.Err() != nil {
-			return false
+		if ctx.Err() == nil {
+			w.o.Logger.Error("read the outbox", "error", err)
 		}
-		w.failed.Add(1)
-		if time.Since(d.Created) > w.o.GiveUp {
-			w.dropped.Add(1)
-			w.o.Logger.Warn("webhook given up", "event", d.EventID, "host", hostOf(d.URI), "tries", try+1, "error", err)
-			return true
-		}
-		if try == 0 || try%20 == 0 {
-			w.o.Logger.Info("webhook will be tried again", "event", d.EventID, "host", hostOf(d.URI), "error", err)
-		}
-		t := time.NewTimer(Backoff(try))
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
-			return false
+		if !sleep(ctx, pause) {
+			return
 		}
 	}
+	<-ctx.Done()
 }
 
-// Backoff is the pause after a failed try, counted from 0: 1, 2, 4 and 8 s, then
-// every 10 s for two minutes, then doubling up to 5 min, each with up to a
-// fifth of jitter so that receivers that come back are not hit all at once.
-func Backoff(try int) time.Duration {
-	var d time.Duration
-	switch {
-	case try < 4:
-		d = time.Second << try
-	case try < 16:
-		d = 10 * time.Second
-	default:
-		d = min(20*time.Second<<min(try-16, 10), 5*time.Minute)
-	}
-	return d - time.Duration(rand.Int64N(int64(d)/5+1))
-}
-
-// attempt sends once; every answer of 2xx is a delivery.
-func (w *Webhooks) attempt(ctx context.Context, d Delivery) error {
-	host := w.host(hostOf(d.URI))
-	for _, slot := range []chan struct{}{host, w.slots} {
-		select {
-		case slot <- struct{}{}:
-			defer func() { <-slot }()
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	req, err := http.NewRequestWithContext(ctx, d.Method, d.URI, bytes.NewReader(d.Body))
-	if err != nil {
-		return err
-	}
-	sign(req, d, w.o.Secret(d.CustomerID), time.Now())
-	res, err := w.o.Client.Do(req)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10)) // so that the connection can be used again
-	if res.StatusCode < 200 || res.StatusCode > 299 {
-		return fmt.Errorf("answered %s", res.Status)
-	}
-	return nil
-}
-
-// host bounds the deliveries to one receiver, so that a slow one leaves room
-// for the others.
-func (w *Webhooks) host(name string) chan struct{} {
+// queued is told by the outbox what was committed.
+func (w *Webhooks) queued(first map[resource.Endpoint]int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	c, ok := w.hosts[name]
+	if w.ctx == nil || w.ctx.Err() != nil {
+		return // found at the start of Run
+	}
+	for e, seq := range first {
+		if !w.scanned {
+			seq = 1 // there may be older ones
+		}
+		w.open(e, seq-1)
+	}
+}
+
+// open wakes an endpoint's target, or starts one behind a Seq. The caller
+// holds the lock.
+func (w *Webhooks) open(e resource.Endpoint, after int64) {
+	t, ok := w.targets[e]
 	if !ok {
-		c = make(chan struct{}, w.o.PerReceiver)
-		w.hosts[name] = c
+		t = newTarget(w, e, after)
+		w.targets[e] = t
+		w.tasks.Go(func() { t.run(w.ctx) })
 	}
-	return c
+	t.wake()
 }
 
-func hostOf(uri string) string {
-	u, err := url.Parse(uri)
-	if err != nil {
-		return "?"
+// retire ends a target that has nothing to do, unless it was woken meanwhile.
+func (w *Webhooks) retire(t *target) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(t.woken) > 0 {
+		return false
 	}
-	return u.Host
+	delete(w.targets, t.to)
+	return true
 }
 
-// sign adds the headers of Standard Webhooks and VoIPBIN's own signature.
-func sign(req *http.Request, d Delivery, secret string, now time.Time) {
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("User-Agent", "offhook")
-	stamp := strconv.FormatInt(now.Unix(), 10)
-	req.Header.Set("webhook-id", d.EventID)
-	req.Header.Set("webhook-timestamp", stamp)
-	if secret == "" {
-		return
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
 	}
-	req.Header.Set("webhook-signature", "v1,"+StandardSignature(secret, d.EventID, stamp, d.Body))
-	req.Header.Set("X-VoIPBIN-Signature", PlainSignature(secret, d.Body))
-}
-
-// StandardSignature is the base64 HMAC-SHA256 of "id.timestamp.body" under the
-// key that follows whsec_ in base64, as Standard Webhooks has it.
-func StandardSignature(secret, id, timestamp string, body []byte) string {
-	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
-	if err != nil {
-		key = []byte(secret)
-	}
-	mac := hmac.New(sha256.New, key)
-	mac.Write([]byte(id + "." + timestamp + "."))
-	mac.Write(body)
-	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
-}
-
-// PlainSignature is VoIPBIN's header: the hex HMAC-SHA256 of the body under
-// the secret as it is written.
-func PlainSignature(secret string, body []byte) string {
-	mac := hmac.New(sha256.New, []byte(secret))
-	mac.Write(body)
-	return "sha256=" + hex.EncodeToString(mac.Sum(nil))
 }

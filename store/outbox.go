@@ -13,9 +13,9 @@ import (
 var errBroken = errors.New("connection is broken")
 
 // OnQueued has fn called with the endpoints that a committed transaction
-// queued deliveries for. fn runs on the writer's goroutine: it must not block
-// and must not keep the slice.
-func (db *DB) OnQueued(fn func([]resource.Endpoint)) {
+// queued deliveries for, and the Seq of the first one for each. fn runs on the
+// writer's goroutine: it must not block and must not keep the map.
+func (db *DB) OnQueued(fn func(map[resource.Endpoint]int64)) {
 	db.hooks.Lock()
 	defer db.hooks.Unlock()
 	db.queued = append(db.queued, fn)

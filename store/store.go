@@ -63,7 +63,7 @@ type DB struct {
 
 	hooks  sync.RWMutex
 	events []func([]resource.Event)
-	queued []func([]resource.Endpoint)
+	queued []func(map[resource.Endpoint]int64)
 
 	counters counters
 }

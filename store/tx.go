@@ -17,7 +17,7 @@ type Tx struct {
 	events     []resource.Event
 	rows       uint64
 	deliveries uint64
-	endpoints  map[resource.Endpoint]bool
+	endpoints  map[resource.Endpoint]int64 // the first number queued for each
 }
 
 // marker is a state of a Tx to come back to.
@@ -128,9 +128,12 @@ func (tx *Tx) writeEvents() error {
 
 func (tx *Tx) queue(outbox []any, customerID, uri string, seq int64) []any {
 	if tx.endpoints == nil {
-		tx.endpoints = map[resource.Endpoint]bool{}
+		tx.endpoints = map[resource.Endpoint]int64{}
 	}
-	tx.endpoints[resource.Endpoint{CustomerID: customerID, URI: uri}] = true
+	to := resource.Endpoint{CustomerID: customerID, URI: uri}
+	if _, ok := tx.endpoints[to]; !ok {
+		tx.endpoints[to] = seq
+	}
 	tx.deliveries++
 	return append(outbox, customerID, uri, seq)
 }

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"runtime/debug"
 	"time"
-
-	"offhook/resource"
 )
 
 // Bounds of one shared transaction.
@@ -253,12 +251,8 @@ func (w *writer) announce(tx *Tx) {
 	if len(tx.endpoints) == 0 {
 		return
 	}
-	list := make([]resource.Endpoint, 0, len(tx.endpoints))
-	for e := range tx.endpoints {
-		list = append(list, e)
-	}
 	for _, fn := range w.db.queued {
-		fn(list)
+		fn(tx.endpoints)
 	}
 }
 
