@@ -145,7 +145,7 @@ func checkCampaign(c *check, row *resource.Campaign) {
 	c.oneOf("type", row.Type, "call", "flow")
 	c.oneOf("end_handle", row.EndHandle, "stop", "continue")
 	refersToFlow(c, "flow_id", row.FlowID)
-	row.Actions = c.numbered(row.Actions)
+	row.Actions = numbered(row.ID, row.Actions)
 	refers(c, "outplan_id", rows.Outplans, "outplan", row.OutplanID)
 	refers(c, "queue_id", rows.Queues, "queue", row.QueueID)
 	if row.NextCampaignID == row.ID && row.ID != "" {

@@ -9,7 +9,8 @@ import (
 	"slices"
 	"strings"
 
-	"offhook/flow"
+	"github.com/google/uuid"
+
 	"offhook/resource"
 	"offhook/store"
 )
@@ -142,13 +143,15 @@ func list[T any](rows []T) []T {
 	return rows
 }
 
-// numbered gives ids to the actions that have none. They were held against the
-// engine's rules when the body was decoded.
-func (c *check) numbered(actions []resource.Action) []resource.Action {
-	program, err := flow.Parse(actions, c.s.cfg.Verbs)
-	if err != nil {
-		c.fault("actions", "INVALID_VALUE", "%v", err)
-		return actions
+// numbered gives ids to the actions that have none. They follow from the
+// object and the place, so that the same file applied again changes nothing.
+// The engine's rules were held when the body was decoded.
+func numbered(objectID string, actions []resource.Action) []resource.Action {
+	list := slices.Clone(actions)
+	for i := range list {
+		if list[i].ID == "" {
+			list[i].ID = uuid.NewSHA1(uuid.NameSpaceOID, fmt.Appendf(nil, "%s %d", objectID, i)).String()
+		}
 	}
-	return program.Actions()
+	return list
 }

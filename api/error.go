@@ -159,3 +159,16 @@ func (e *Error) write(w http.ResponseWriter) {
 	w.WriteHeader(e.Code)
 	json.NewEncoder(w).Encode(envelope{e}) // the client may be gone; nothing to do then
 }
+
+// Refuse gives an error of the live side the status and reason that it is
+// answered with, such as FAILED_PRECONDITION and CALL_STATE_INVALID. The
+// message is the cause's.
+func Refuse(status, reason string, cause error) error { return refusal{cause, status, reason} }
+
+type refusal struct {
+	error
+	status, reason string
+}
+
+func (r refusal) Refusal() (status, reason string) { return r.status, r.reason }
+func (r refusal) Unwrap() error                    { return r.error }

@@ -41,7 +41,7 @@ func (s *Server) registerFlows() {
 
 func checkFlow(c *check, f *resource.Flow) {
 	c.oneOf("type", f.Type, "flow", "conference", "queue", "campaign", "transfer")
-	f.Actions = c.numbered(f.Actions)
+	f.Actions = numbered(f.ID, f.Actions)
 	c.webURL("webhook_uri", f.WebhookURI)
 	if f.WebhookMethod != "" {
 		c.oneOf("webhook_method", f.WebhookMethod, http.MethodPost, http.MethodGet, http.MethodPut)

@@ -324,6 +324,7 @@ func (v *served[T, P]) settle(c *check, row *T) error {
 	if v.prepare != nil {
 		v.prepare(row)
 	}
+	listsOf(row)
 	return nil
 }
 
@@ -339,10 +340,14 @@ func (v *served[T, P]) update(ctx context.Context, who principal, id string, raw
 		if err != nil {
 			return err
 		}
-		v.refuseReadOnly(c, given, before)
+		shown, err := jsonFields(v.reveal(ctx, row))
+		if err != nil {
+			return err
+		}
+		v.refuseReadOnly(c, given, shown)
 		for name, value := range given {
 			switch {
-			case slices.Contains(serverFields, name):
+			case !slices.Contains(v.writes, name):
 			case string(value) == "null":
 				delete(before, name)
 			default:
@@ -371,7 +376,7 @@ func (v *served[T, P]) modify(ctx context.Context, who principal, id string, cha
 		if err != nil {
 			return nil, false, err
 		}
-		before, err := json.Marshal(row)
+		before, err := json.Marshal(listsOf(row))
 		if err != nil {
 			return nil, false, err
 		}
@@ -411,7 +416,7 @@ func (v *served[T, P]) replace(ctx context.Context, before []byte, row *T) error
 		if err != nil {
 			return err
 		}
-		now, err := json.Marshal(present)
+		now, err := json.Marshal(listsOf(present))
 		if err != nil {
 			return err
 		}

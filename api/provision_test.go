@@ -1,0 +1,80 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"offhook/api/client"
+)
+
+// contractFile is the provisioning file that the documentation shows.
+const contractFile = `{"extensions": [{"id": "alice", "extension": "1001", "password": "secret"}],
+	"trunks": [{"id": "carrier", "name": "carrier", "auth_types": ["ip"], "allowed_ips": ["127.0.0.1"]}],
+	"routes": [{"id": "all", "provider_id": "out", "target": "all", "priority": 1}],
+	"providers": [{"id": "out", "hostname": "127.0.0.1:5090"}],
+	"numbers": [{"id": "main", "number": "+15550000000", "call_flow_id": "support"}],
+	"flows": [{"id": "support", "actions": [{"type": "talk", "option": {"text": "hi"}}]}]}`
+
+func fileOf(t *testing.T, text string) map[string][]json.RawMessage {
+	t.Helper()
+	var file map[string][]json.RawMessage
+	if err := json.Unmarshal([]byte(text), &file); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func TestProvisionIsIdempotent(t *testing.T) {
+	b := newBench(t)
+	for _, want := range []string{"created", "unchanged"} {
+		got, err := b.server.Provision(t.Context(), fileOf(t, contractFile))
+		if err != nil || len(got) != 6 {
+			t.Fatalf("%v %v", got, err)
+		}
+		for _, a := range got {
+			if a.Result != want {
+				t.Errorf("%+v, want %s", a, want)
+			}
+		}
+	}
+	got, err := b.server.Provision(t.Context(), fileOf(t, strings.Replace(contractFile, "5090", "5091", 1)))
+	if err != nil || got[2].Result != "updated" {
+		t.Errorf("%v %v", got, err)
+	}
+	b.get("/v1.0/providers/out").ok().has(`{"hostname":"127.0.0.1:5091"}`)
+	b.get("/v1.0/numbers/main").ok().has(`{"call_flow_id":"support"}`)
+}
+
+func TestProvisionTellsEveryFault(t *testing.T) {
+	b := newBench(t)
+	got, err := b.server.Provision(t.Context(), fileOf(t, `{"flow":[], "tags":[{"id":"ok","name":"x"},{"name":"no id"}],
+		"flows":[{"id":"f","actions":[{"type":"tlak"}]}], "routes":[{"id":"r","provider_id":"none"}], "numbers":[{"id":"n","numer":"1"}]}`))
+	var e *Error
+	if !errors.As(err, &e) {
+		t.Fatal(err)
+	}
+	want := []string{"flow", "flows[0].actions[0].type", "numbers[0].number", "numbers[0].numer", "routes[0].provider_id", "tags[1].id"}
+	var paths []string
+	for _, d := range e.Details {
+		paths = append(paths, d.Path)
+	}
+	if strings.Join(paths, " ") != strings.Join(want, " ") || len(got) != 1 {
+		t.Errorf("faults %v, applied %v", paths, got)
+	}
+}
+
+func TestProvisionThroughTheClient(t *testing.T) {
+	b := newBench(t)
+	c := &client.Client{URL: b.url, Accesskey: adminKey}
+	got, err := c.Apply(t.Context(), fileOf(t, contractFile))
+	if err != nil || len(got) != 6 || got[0].Result != "created" {
+		t.Fatalf("%v %v", got, err)
+	}
+	_, err = c.Apply(t.Context(), fileOf(t, `{"tags":[{"id":"a"},{"id":"b","nam":"x"}]}`))
+	if err == nil || !strings.Contains(err.Error(), "tags[0].name: name is required") {
+		t.Errorf("error %v", err)
+	}
+	b.post("/v1.0/provision", `{"tags":7}`).refused(400, "WRONG_TYPE")
+}
