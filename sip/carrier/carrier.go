@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -87,6 +88,7 @@ type Carrier struct {
 	stack    Stack
 	auth     *digest.Client
 	target   sipmsg.Uri // what requests are for
+	stream   bool       // reached over a connection
 	lost     chan struct{}
 
 	telling sync.Mutex // keeps OnChange in order
@@ -111,18 +113,19 @@ func New(stack Stack, p Provider, o Options) *Carrier {
 	if o.OnChange == nil {
 		o.OnChange = func(Provider, State) {}
 	}
-	target := sipmsg.Uri{Scheme: "sip", Host: p.Domain}
-	if p.Domain == "" {
-		var uri sipmsg.Uri
-		// What cannot be read fails at the first request, with an error
-		// that reaches State.
-		if err := sipmsg.ParseUri("sip:"+p.Hostname, &uri); err == nil {
-			target.Host, target.Port = uri.Host, uri.Port
-		}
+	var uri sipmsg.Uri
+	if err := sipmsg.ParseUri("sip:"+p.Hostname, &uri); err != nil {
+		// Then the first request fails too, with an error that reaches State.
+		uri = sipmsg.Uri{Host: p.Hostname}
 	}
+	target := sipmsg.Uri{Scheme: "sip", Host: uri.Host, Port: uri.Port}
+	if p.Domain != "" {
+		target.Host, target.Port = p.Domain, 0
+	}
+	transport := uri.UriParams.GetOr("transport", "udp")
 	c := &Carrier{
 		provider: p, options: o, stack: stack, auth: digest.NewClient(p.Username, p.Password),
-		target: target, lost: make(chan struct{}, 1), state: State{Registration: Off, Health: Unknown},
+		target: target, stream: !strings.EqualFold(transport, "udp"), lost: make(chan struct{}, 1), state: State{Registration: Off, Health: Unknown},
 	}
 	if p.Register {
 		c.state.Registration = Trying

@@ -304,6 +304,29 @@ func TestRevivedCarrierIsRegisteredWithAnew(t *testing.T) {
 	})
 }
 
+// TestBrokenConnection: a failed probe over TCP means that the registration's
+// connection is gone; over UDP one packet was lost.
+func TestBrokenConnection(t *testing.T) {
+	for transport, want := range map[string][]string{
+		"tcp": {"0s cseq 1 expires 3600: 401", "0s cseq 2 expires 3600: 200", "30s cseq 3 expires 3600: 200", "50s cseq 4 expires 0: 200"},
+		"udp": {"0s cseq 1 expires 3600: 401", "0s cseq 2 expires 3600: 200", "50s cseq 3 expires 0: 200"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFar()
+			f.options = func() error {
+				if d := time.Since(f.start); d >= 30*time.Second && d < 31*time.Second {
+					return errUnreachable
+				}
+				return nil
+			}
+			p := provider()
+			p.Hostname, p.Probe = "carrier.example.com;transport="+transport, 30*time.Second
+			run(t, f, p, 50*time.Second, nil)
+			wantLadder(t, transport, f.ladder, want...)
+		})
+	}
+}
+
 func TestUsable(t *testing.T) {
 	tests := []struct {
 		r    Registration

@@ -49,7 +49,8 @@ func (c *Carrier) keepProbing(ctx context.Context) {
 }
 
 // judge notes the outcome of a probe. A carrier that comes back has likely
-// forgotten our registration.
+// forgotten our registration; and where a connection fails, the registration
+// that was made on it is gone with it, even if the next connection works.
 func (c *Carrier) judge(p *probes, err error, took time.Duration) {
 	revived := false
 	if err != nil {
@@ -74,7 +75,8 @@ func (c *Carrier) judge(p *probes, err error, took time.Duration) {
 			}
 		}
 	})
-	if revived && c.provider.Register {
+	broken := p.failures == 1 && c.stream
+	if (revived || broken) && c.provider.Register {
 		c.Lost()
 	}
 }

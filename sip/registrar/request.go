@@ -54,7 +54,7 @@ func (r *Registrar) read(req *sipmsg.Request, account Account, now time.Time) (w
 			w.wildcard = true
 			continue
 		}
-		next, bad := r.readContact(c, base, w.expires)
+		next, bad := r.readContact(c, base, req.Via().Params.Has("rport"), w.expires)
 		if bad != nil {
 			return w, bad
 		}
@@ -83,12 +83,12 @@ func (r *Registrar) common(req *sipmsg.Request, account Account, now time.Time) 
 	for _, h := range req.GetHeaders("Path") {
 		c.Path = append(c.Path, h.Value())
 	}
-	// Received is settled for each contact; here it tells of a symmetric port.
-	c.Received = c.Transport != "udp" || req.Via().Params.Has("rport")
 	return c, nil
 }
 
-func (r *Registrar) readContact(h *sipmsg.ContactHeader, base Contact, expires time.Duration) (wish, *fault) {
+// readContact reads one Contact header. symmetric says that the phone sends and
+// receives on one port.
+func (r *Registrar) readContact(h *sipmsg.ContactHeader, base Contact, symmetric bool, expires time.Duration) (wish, *fault) {
 	uri := h.Address.Clone()
 	if uri.Scheme != "sip" && uri.Scheme != "sips" {
 		return wish{}, &fault{status: sipmsg.StatusBadRequest, reason: "Contact Is No SIP URI"}
@@ -96,7 +96,7 @@ func (r *Registrar) readContact(h *sipmsg.ContactHeader, base Contact, expires t
 	uri.Headers = nil // they would be headers of requests to it, not part of the place
 	c := base
 	c.URI = uri.String()
-	c.Received = behindNAT(uri, base)
+	c.Received = behindNAT(uri, base, symmetric)
 	c.Instance = strings.Trim(h.Params.GetOr("+sip.instance", ""), `"`)
 	c.RegID = h.Params.GetOr("reg-id", "")
 	if q, err := strconv.ParseFloat(h.Params.GetOr("q", ""), 64); err == nil && q >= 0 && q <= 1 {
@@ -123,7 +123,7 @@ func (r *Registrar) readContact(h *sipmsg.ContactHeader, base Contact, expires t
 // from. On a connection that is always so. A datagram's contact is believed
 // when it names the source, or the source's host and another port unless the
 // phone asked for answers to its source port (rport, RFC 3581).
-func behindNAT(uri *sipmsg.Uri, base Contact) bool {
+func behindNAT(uri *sipmsg.Uri, base Contact, symmetric bool) bool {
 	if base.Transport != "udp" {
 		return true
 	}
@@ -135,7 +135,7 @@ func behindNAT(uri *sipmsg.Uri, base Contact) bool {
 	if port == 0 {
 		port = sipmsg.DefaultPort("udp")
 	}
-	return base.Received && port != int(base.Source.Port())
+	return symmetric && port != int(base.Source.Port())
 }
 
 // seconds reads a delta-seconds value; one beyond 32 bits is as long as can be.
