@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"runtime"
+	"sync"
 	"time"
 	"unsafe"
 
@@ -141,8 +143,9 @@ func (epollWire) NewSet() (Set, error) {
 	s := &epollSet{ep: ep, wake: ev, buf: make([]byte, maxPacket)}
 	err = unix.EpollCtl(ep, unix.EPOLL_CTL_ADD, ev, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: wakeSlot})
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("media: epoll: %w", err), s.Close())
+		return nil, errors.Join(fmt.Errorf("media: epoll: %w", err), s.release())
 	}
+	reserve(1)
 	return s, nil
 }
 
@@ -160,7 +163,6 @@ type epollSet struct {
 	fromLen  uint32
 	round    uint32
 	busy     bool // the last Poll found packets
-	last     time.Time
 }
 
 func (s *epollSet) Add(c Conn, r Receiver) error {
@@ -196,21 +198,19 @@ func (s *epollSet) Remove(c Conn) {
 	e.receiver, e.slot = nil, -1
 }
 
-// Poll implements Set. While packets come it sleeps out the millisecond since
-// it last looked and then takes all that has gathered; an idle set waits in the
+// Poll implements Set. While packets come it sleeps for a millisecond, or until
+// the next tick, and then takes all that has gathered; an idle set waits in the
 // kernel for the first packet.
 func (s *epollSet) Poll(wait time.Duration) {
 	if s.busy && wait > 0 {
-		if pause := min(wait, pollInterval-time.Since(s.last)); pause > 0 {
-			sleep(pause)
-			wait -= pause
+		// One sleep for both where the next tick is about as far.
+		if wait > pollInterval*3/2 {
+			wait = pollInterval
 		}
-	}
-	if s.busy {
+		sleep(wait)
 		wait = 0
 	}
 	n := s.wait(wait)
-	s.last = time.Now()
 	s.round++
 	s.busy = false
 	for i := range s.events[:n] {
@@ -298,11 +298,28 @@ func (s *epollSet) Wake() {
 
 // Close implements Set.
 func (s *epollSet) Close() error {
+	reserve(-1)
+	return s.release()
+}
+
+func (s *epollSet) release() error {
 	return errors.Join(os.NewSyscallError("close", unix.Close(s.wake)), os.NewSyscallError("close", unix.Close(s.ep)))
 }
 
-// sleep pauses the shard in the kernel; early ends by signals do no harm.
+// sleep pauses the shard in the kernel for a millisecond or so. The scheduler is
+// not told: to tell it of a thousand pauses a second costs more than all packets.
+// So the shard keeps its P meanwhile; NewSet made one more for it. A signal, by
+// which the runtime asks for the P, ends the sleep early.
 func sleep(d time.Duration) {
 	ts := unix.NsecToTimespec(int64(d))
-	_ = unix.Nanosleep(&ts, nil)
+	_, _, _ = unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&ts)), 0, 0)
 }
+
+// reserve adds n to the goroutines that run at a time.
+func reserve(n int) {
+	procs.Lock()
+	defer procs.Unlock()
+	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + n)
+}
+
+var procs sync.Mutex

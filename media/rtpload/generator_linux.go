@@ -99,6 +99,7 @@ func New(o Options) (*Generator, error) {
 		l.packet[0], l.packet[1] = 0x80, f.PayloadType
 		binary.BigEndian.PutUint32(l.packet[8:], uint32(i+1))
 	}
+	procs(1) // for the thread that sleeps without telling the scheduler
 	go g.run()
 	return g, nil
 }
@@ -178,8 +179,11 @@ func (g *Generator) CPU() time.Duration { return time.Duration(g.cpu.Load()) }
 func (g *Generator) Close() error {
 	g.stop.Store(true)
 	<-g.done
+	procs(-1)
 	return unix.Close(g.fd)
 }
+
+func procs(n int) { runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + n) }
 
 func (g *Generator) run() {
 	runtime.LockOSThread() // for its processor time; the thread ends with it
@@ -188,7 +192,7 @@ func (g *Generator) run() {
 	for slot := 0; !g.stop.Load(); slot = (slot + 1) % slots {
 		if wait := next - g.now(); wait > 0 {
 			ts := unix.NsecToTimespec(int64(wait))
-			_ = unix.Nanosleep(&ts, nil) // an early end does no harm
+			_, _, _ = unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&ts)), 0, 0) // an early end does no harm
 		}
 		next += frame / slots
 		g.sendSlot(slot)

@@ -52,6 +52,7 @@ func NewYardstick(calls int) (*Yardstick, error) {
 			return nil, errors.Join(fmt.Errorf("rtpload: epoll: %w", err), y.free())
 		}
 	}
+	procs(1)
 	go y.run()
 	return y, nil
 }
@@ -68,6 +69,7 @@ func (y *Yardstick) CPU() time.Duration { return time.Duration(y.cpu.Load()) }
 func (y *Yardstick) Close() error {
 	y.stop.Store(true)
 	<-y.done
+	procs(-1)
 	return y.free()
 }
 
@@ -89,7 +91,7 @@ func (y *Yardstick) run() {
 		next = next.Add(time.Millisecond)
 		if wait := time.Until(next); wait > 0 {
 			ts := unix.NsecToTimespec(int64(wait))
-			_ = unix.Nanosleep(&ts, nil)
+			_, _, _ = unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&ts)), 0, 0)
 		}
 		n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(y.ep),
 			uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
