@@ -13,7 +13,7 @@ func TestSafe(t *testing.T) {
 		`<speak>a<audio src="/etc/x.wav">b</audio>c</speak>`:            `<speak>a b c</speak>`,
 		`<speak xml:base="/etc/">a</speak>`:                             `<speak>a</speak>`,
 		`<voice name="../../x">a</voice>`:                               `<voice>a</voice>`,
-		`a < 2`: `a &lt; 2`,
+		`a < 2`:                                                         `a &lt; 2`,
 		`<!-- <audio src="x"/> --><?xml version="1.0"?><!DOCTYPE x>a`:   `   a`,
 		`<s <audio src="x"/>`:                                           `&lt;s  `,
 		`<break time="1s" onload="x" time='2s'/>`:                       `<break time="1s" time="2s"/>`,

@@ -93,7 +93,24 @@ func (l *Library) Close() {
 // Errors wrap ErrNotAllowed, ErrFormat, ErrTooLong, outbound.ErrForbidden,
 // outbound.ErrTooLarge, fs.ErrNotExist or the context's.
 func (l *Library) Open(ctx context.Context, ref string) (*Clip, error) {
-	ch := l.flight.DoChan(ref, func() (any, error) { return l.open(ref) })
+	return l.share(ctx, "ref "+ref, func() (*Clip, error) { return l.open(ref) })
+}
+
+// OpenPath is Open for a file that the program itself names, such as a
+// recording: the roots do not matter. No path from outside may come here.
+func (l *Library) OpenPath(ctx context.Context, path string) (*Clip, error) {
+	return l.share(ctx, "path "+path, func() (*Clip, error) {
+		f, st, err := openIn(filepath.Dir(path), filepath.Base(path))
+		if err != nil {
+			return nil, fmt.Errorf("audio: %w", err)
+		}
+		return l.openFound(path, f, st)
+	})
+}
+
+// share makes callers who ask for the same at the same time wait for one.
+func (l *Library) share(ctx context.Context, key string, open func() (*Clip, error)) (*Clip, error) {
+	ch := l.flight.DoChan(key, func() (any, error) { return open() })
 	select {
 	case <-ctx.Done():
 		return nil, fmt.Errorf("audio: %w", context.Cause(ctx))

@@ -84,6 +84,15 @@ func TestFiles(t *testing.T) {
 			t.Errorf("%s: opened, %d samples", ref, c.Samples())
 		}
 	}
+	if c, err := l.OpenPath(t.Context(), filepath.Join(outside, "secret.wav")); err != nil || c.Samples() == 0 {
+		t.Errorf("a path of the program's own: %v", err)
+	}
+	if _, err := l.Open(t.Context(), filepath.Join(outside, "secret.wav")); !errors.Is(err, ErrNotAllowed) {
+		t.Errorf("opened before by the program: %v", err)
+	}
+	if _, err := l.OpenPath(t.Context(), filepath.Join(dir, "pipe.wav")); !errors.Is(err, ErrNotAllowed) {
+		t.Errorf("a pipe: %v", err)
+	}
 	if _, err := l.Open(t.Context(), "missing.wav"); !errors.Is(err, fs.ErrNotExist) || !errors.Is(err, ErrNotAllowed) {
 		t.Errorf("missing: %v", err)
 	}

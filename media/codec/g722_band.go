@@ -9,9 +9,9 @@ type band struct {
 	sz  int32    // its zero section's part
 	a   [2]int32 // second-order pole predictor coefficients
 	b   [6]int32 // sixth-order zero predictor coefficients
-	r   [2]int32 // last reconstructed signals, newest first
+	r   int32    // last reconstructed signal, doubled
 	p   [2]int32 // last partially reconstructed signals, newest first
-	d   [6]int32 // last quantized differences, newest first
+	d   [6]int32 // last quantized differences, doubled, newest first
 }
 
 func saturate(v int32) int32 {
@@ -56,14 +56,14 @@ func (b *band) scale(w, limit, shift int32) {
 // update adapts the predictor to the quantized difference d and estimates the
 // next sample.
 func (b *band) update(d int32) {
-	r := saturate(b.s + d)
+	r := saturate(2 * saturate(b.s+d))
 	p := saturate(b.sz + d)
 	b.poles(p)
 	b.zeros(d)
-	b.r[1], b.r[0] = b.r[0], r
 	b.p[1], b.p[0] = b.p[0], p
-	sp := saturate(b.a[0]*saturate(2*b.r[0])>>15 + b.a[1]*saturate(2*b.r[1])>>15)
-	b.s = saturate(sp + b.sz)
+	sp := b.a[0]*r>>15 + b.a[1]*b.r>>15
+	b.r = r
+	b.s = saturate(saturate(sp) + b.sz)
 }
 
 // poles moves the two pole coefficients (UPPOL1, UPPOL2).
@@ -95,26 +95,22 @@ func (b *band) poles(p int32) {
 }
 
 // zeros moves the six zero coefficients, shifts the differences and computes
-// the zero section's estimate (UPZERO, DELAYA, FILTEZ).
+// the zero section's estimate (UPZERO, DELAYA, FILTEZ). The leak of 1/256 keeps
+// the coefficients within 16 bits: 32767*255/256 + 128 is 32767 again.
 func (b *band) zeros(d int32) {
 	step := int32(128)
 	if d == 0 {
 		step = 0
 	}
-	for i := range b.b {
-		c := b.b[i] * 32640 >> 15
-		if d^b.d[i] >= 0 {
-			c += step
-		} else {
-			c -= step
-		}
-		b.b[i] = saturate(c)
-	}
-	copy(b.d[1:], b.d[:5])
-	b.d[0] = d
 	var sz int32
-	for i := range b.d {
-		sz += b.b[i] * saturate(2*b.d[i]) >> 15
+	newer := saturate(2 * d)
+	for i, old := range b.d {
+		sign := (d ^ old) >> 31 // 0 or -1
+		c := b.b[i]*32640>>15 + (step ^ sign - sign)
+		b.b[i] = c
+		b.d[i] = newer
+		sz += c * newer >> 15
+		newer = old
 	}
 	b.sz = saturate(sz)
 }

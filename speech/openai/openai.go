@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"mime"
 	"net/http"
 	"strconv"
@@ -29,6 +30,7 @@ type Options struct {
 	Format  string       // wav, pcm or mp3; empty: wav. What comes back is read by its own type
 	Workers int          // requests at once; 0: 8
 	Client  *http.Client // nil: one that may reach private addresses, as the operator chose the URL
+	Logger  *slog.Logger // nil: slog.Default
 }
 
 // Engine implements speech.Synthesizer.
@@ -53,6 +55,9 @@ func New(o Options) *Engine {
 	}
 	if o.Workers <= 0 {
 		o.Workers = 8
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
 	}
 	if o.Client == nil {
 		o.Client = outbound.NewClient(outbound.Policy{AllowPrivate: true, Timeout: 2 * time.Minute, MaxBytes: 256 << 20})
@@ -91,7 +96,15 @@ func (e *Engine) Synthesize(ctx context.Context, r speech.Request) (*audio.Clip,
 		return nil, fmt.Errorf("speech server: %w", context.Cause(ctx))
 	}
 	release := func() { <-e.workers }
-	body, kind, err := e.post(ctx, r)
+	voice := r.Voice
+	if voice == "" {
+		voice = e.opt.Voice
+	}
+	body, kind, err := e.post(ctx, r.Text, voice)
+	if errors.Is(err, errRequest) && voice != e.opt.Voice { // another engine's voice, perhaps
+		e.opt.Logger.Warn("speech server refuses the request; trying its default voice", "voice", voice, "instead", e.opt.Voice, "error", err)
+		body, kind, err = e.post(ctx, r.Text, e.opt.Voice)
+	}
 	if err != nil {
 		release()
 		return nil, err
@@ -104,13 +117,9 @@ func (e *Engine) Synthesize(ctx context.Context, r speech.Request) (*audio.Clip,
 }
 
 // post sends the request and returns the audio's stream and its MIME type.
-func (e *Engine) post(ctx context.Context, r speech.Request) (io.ReadCloser, string, error) {
-	voice := r.Voice
-	if voice == "" {
-		voice = e.opt.Voice
-	}
+func (e *Engine) post(ctx context.Context, text, voice string) (io.ReadCloser, string, error) {
 	b, err := json.Marshal(map[string]string{
-		"model": e.opt.Model, "input": r.Text, "voice": voice, "response_format": e.opt.Format,
+		"model": e.opt.Model, "input": text, "voice": voice, "response_format": e.opt.Format,
 	})
 	if err != nil {
 		return nil, "", fmt.Errorf("speech server: %w", err)
@@ -152,6 +161,9 @@ func (e *Engine) kind(h http.Header) string {
 	return t
 }
 
+// errRequest is wrapped by errors of a server that does not like the request.
+var errRequest = errors.New("speech server refuses the request")
+
 // refused turns an error status into what the operator can act on; the key is
 // in no message.
 func (e *Engine) refused(res *http.Response) error {
@@ -175,7 +187,7 @@ func (e *Engine) refused(res *http.Response) error {
 	case http.StatusNotFound, http.StatusMethodNotAllowed:
 		hint = "check speech.tts.url and speech.tts.model"
 	case http.StatusBadRequest, http.StatusUnprocessableEntity:
-		return fmt.Errorf("speech server %s: %d: %s", e.url, res.StatusCode, reason)
+		return fmt.Errorf("%w: %s answered %d: %s", errRequest, e.url, res.StatusCode, reason)
 	default:
 		hint = "the server cannot speak at present"
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -122,6 +123,26 @@ func TestErrors(t *testing.T) {
 		if len(e.workers) != 0 {
 			t.Errorf("%d: the worker is not given back", c.status)
 		}
+	}
+}
+
+// TestForeignVoice speaks in the default voice where the server does not have
+// the one that a flow asks for.
+func TestForeignVoice(t *testing.T) {
+	url := server(t, func(w http.ResponseWriter, asked map[string]string) {
+		if asked["voice"] != "alloy" {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		_, _ = w.Write(append(wav.AppendHeader(nil, 24000, 1, 2000), pcm(1000)...))
+	})
+	e := New(Options{URL: url, Logger: slog.New(slog.DiscardHandler)})
+	clip, err := e.Synthesize(t.Context(), speech.Request{Text: "hello", Voice: "en-US-Wavenet-A"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if <-clip.Done(); clip.Samples() != 1000 {
+		t.Errorf("%d samples, %v", clip.Samples(), clip.Err())
 	}
 }
 
