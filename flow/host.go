@@ -189,6 +189,7 @@ type Room struct {
 	Role         string // moderator or participant
 	MuteOnJoin   bool
 	Create       bool // make it when it is unknown
+	Run          *Run // performs the conference's pre_flow_id and post_flow_id
 }
 
 // Rooms lets the call join conferences.
@@ -234,6 +235,7 @@ type Transcriber interface {
 // AssistRequest is a conversation with a language model. Option is the verb's
 // option as written; the assistant decodes it.
 type AssistRequest struct {
+	Verb     string // ai_talk, ai_summary or ai_task
 	AIID     string
 	Option   json.RawMessage
 	Duration time.Duration

@@ -200,6 +200,17 @@ func (r *Run) Go(timeout time.Duration, f func(ctx context.Context)) {
 	})
 }
 
+// Beside does something beside the run that ends with the call, or after
+// timeout, and that Wait waits for. Ctx is the one that the verb was given.
+func (r *Run) Beside(ctx context.Context, timeout time.Duration, f func(ctx context.Context)) {
+	r.work.Go(func() {
+		ctx, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
+		defer r.guard("background work", nil)
+		f(ctx)
+	})
+}
+
 // main is the goroutine of a run.
 func (r *Run) main(ctx context.Context) {
 	defer close(r.over)

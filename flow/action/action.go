@@ -22,9 +22,6 @@ type Seconds int
 // Duration converts.
 func (s Seconds) Duration() time.Duration { return time.Duration(s) * time.Second }
 
-// maxPause is the longest wait that an option may ask for, in milliseconds: a day.
-const maxPause = 86400000
-
 // need returns a service of the host, or the failure that tells that this run
 // has none.
 func need[T comparable](service T, what string) (T, error) {

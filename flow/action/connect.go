@@ -7,6 +7,9 @@ import (
 	"offhook/resource"
 )
 
+// defaultRing is how long connect rings when nothing else is said.
+const defaultRing Milliseconds = 60000
+
 // Whisper is what the callee of connect hears alone before the conversation.
 type Whisper struct {
 	Enabled       bool         `json:"enabled" default:"true" doc:"false: connect at once"`
