@@ -166,7 +166,7 @@ func TestGoDecoderHearsTheSame(t *testing.T) {
 			t.Fatal(err)
 		}
 		// It plays the header frame, and trims nothing.
-		ours := snrAt(pcm, got, c.Channels*(f.frameSamples()+delay+decoderDelay), 1)
+		ours := snrAt(pcm, got, c.Channels*(f.frameSamples()+delay+decoderDelay))
 		theirs, _ := snr(pcm, decode(t, path), c.Channels)
 		if math.Abs(ours-theirs) > 0.2 {
 			t.Errorf("%v: %.1f dB in go-mp3, %.1f dB in ffmpeg", c, ours, theirs)

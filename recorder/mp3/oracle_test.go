@@ -111,6 +111,14 @@ func encode(t testing.TB, c Config, pcm []int16) string {
 	return path
 }
 
+// overTelephone takes away what a narrow-band line does not carry.
+func overTelephone(t testing.TB, pcm []int16, rate int) []int16 {
+	t.Helper()
+	hz := strconv.Itoa(rate)
+	return samples(run(t, octets(pcm), "ffmpeg", "-v", "error", "-f", "s16le", "-ar", hz, "-ac", "1", "-i", "-",
+		"-af", "aresample=8000,aresample="+hz, "-f", "s16le", "-"))
+}
+
 // decode runs ffmpeg, which must have nothing to complain of.
 func decode(t testing.TB, path string) []int16 {
 	t.Helper()
@@ -122,8 +130,8 @@ func decodeAt(t testing.TB, path, level string) []int16 {
 	return samples(run(t, nil, "ffmpeg", "-v", level, "-i", path, "-f", "s16le", "-"))
 }
 
-// encodeLAME is the oracle's file.
-func encodeLAME(t testing.TB, c Config, pcm []int16) string {
+// encodeLAME is the oracle's file, made with further options.
+func encodeLAME(t testing.TB, c Config, pcm []int16, options ...string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "lame.mp3")
 	mode := "m"
@@ -133,26 +141,29 @@ func encodeLAME(t testing.TB, c Config, pcm []int16) string {
 	wav := filepath.Join(t.TempDir(), "in.wav")
 	run(t, octets(pcm), "ffmpeg", "-v", "error", "-f", "s16le", "-ar", strconv.Itoa(c.SampleRate),
 		"-ac", strconv.Itoa(c.Channels), "-i", "-", wav)
-	run(t, nil, "lame", "--quiet", "-m", mode, "--cbr", "-b", strconv.Itoa(c.BitRate/1000),
-		"--resample", strconv.FormatFloat(float64(c.SampleRate)/1000, 'f', -1, 64), wav, path)
+	options = append([]string{"--quiet", "-m", mode, "--cbr", "-b", strconv.Itoa(c.BitRate / 1000),
+		"--resample", strconv.FormatFloat(float64(c.SampleRate)/1000, 'f', -1, 64)}, options...)
+	run(t, nil, "lame", append(options, wav, path)...)
 	return path
 }
 
-// snr compares what was decoded with what was encoded, at the best of the
-// alignments around zero, in dB, and tells that alignment in samples.
+// snr compares what was decoded with what was encoded, in dB, with the delay
+// trimmed by the decoder or, where the header frame did not tell it, not.
 func snr(want, got []int16, channels int) (best float64, lag int) {
 	best = -100
-	for l := -1200; l <= 1200; l++ {
-		if db := snrAt(want, got, l*channels, 7); db > best {
-			best, lag = db, l
+	for _, untrimmed := range []int{0, 1105} { // LAME's delay and the decoder's
+		for l := untrimmed - 2; l <= untrimmed+2; l++ {
+			if db := snrAt(want, got, l*channels); db > best {
+				best, lag = db, l
+			}
 		}
 	}
-	return snrAt(want, got, lag*channels, 1), lag
+	return best, lag
 }
 
-func snrAt(want, got []int16, lag, stride int) float64 {
+func snrAt(want, got []int16, lag int) float64 {
 	var signal, noise float64
-	for i := 0; i < len(want); i += stride {
+	for i := range want {
 		if j := i + lag; j >= 0 && j < len(got) {
 			d := float64(want[i]) - float64(got[j])
 			noise += d * d
@@ -160,4 +171,21 @@ func snrAt(want, got []int16, lag, stride int) float64 {
 		signal += float64(want[i]) * float64(want[i])
 	}
 	return 10 * math.Log10(signal/max(noise, 1))
+}
+
+// atLevelOf scales got to the level at which it is nearest to want: LAME turns
+// its input down a little, which is no noise.
+func atLevelOf(want, got []int16, lag int) []int16 {
+	var cross, power float64
+	for i := range want {
+		if j := i + lag; j >= 0 && j < len(got) {
+			cross += float64(want[i]) * float64(got[j])
+			power += float64(got[j]) * float64(got[j])
+		}
+	}
+	out := make([]int16, len(got))
+	for i, v := range got {
+		out[i] = int16(math.Round(max(-32768, min(32767, float64(v)*cross/power))))
+	}
+	return out
 }
