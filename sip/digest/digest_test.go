@@ -76,68 +76,82 @@ func TestVectors(t *testing.T) {
 	}
 }
 
+var elsewhere = NewServer(ServerOptions{Realm: "elsewhere"})
+
+// checks are what a client that knows the password may send, after an edit.
+var checks = []struct {
+	name   string
+	client *Client
+	edit   func(t testing.TB, s *Server, c *clock, req *sipmsg.Request) *sipmsg.Request
+	want   Result
+	user   string
+}{
+	{"right", NewClient("1001", "secret"), nil, Accepted, "1001"},
+	{"wrong password", NewClient("1001", "Secret"), nil, Rejected, "1001"},
+	{"empty password", NewClient("1001", ""), nil, Rejected, "1001"},
+	{"unknown user", NewClient("2002", "secret"), nil, Rejected, "2002"},
+	{"no credentials", nil, func(t testing.TB, _ *Server, _ *clock, req *sipmsg.Request) *sipmsg.Request {
+		req.RemoveHeader("Authorization")
+		return req
+	}, Missing, ""},
+	{"another realm", nil, func(t testing.TB, _ *Server, _ *clock, req *sipmsg.Request) *sipmsg.Request {
+		req, _ = Authorize(register(t), challenged(elsewhere, 401, false), "1001", "secret")
+		return req
+	}, Missing, ""},
+	{"old nonce", nil, func(t testing.TB, _ *Server, c *clock, req *sipmsg.Request) *sipmsg.Request {
+		c.now = c.now.Add(5*time.Minute + time.Second)
+		return req
+	}, Stale, "1001"},
+	{"nonce before its end", nil, func(t testing.TB, _ *Server, c *clock, req *sipmsg.Request) *sipmsg.Request {
+		c.now = c.now.Add(5 * time.Minute)
+		return req
+	}, Accepted, "1001"},
+	{"nonce of an earlier process", nil, func(t testing.TB, s *Server, _ *clock, req *sipmsg.Request) *sipmsg.Request {
+		rebooted, _ := newServer()
+		return authorized(t, rebooted, NewClient("1001", "secret"))
+	}, Stale, "1001"},
+	{"invented nonce and wrong password", nil, func(t testing.TB, _ *Server, _ *clock, req *sipmsg.Request) *sipmsg.Request {
+		rebooted, _ := newServer()
+		return authorized(t, rebooted, NewClient("1001", "x"))
+	}, Rejected, "1001"},
+	{"another method", nil, func(t testing.TB, _ *Server, _ *clock, req *sipmsg.Request) *sipmsg.Request {
+		req.Method = sipmsg.INVITE
+		return req
+	}, Rejected, "1001"},
+	{"another host", nil, func(t testing.TB, _ *Server, _ *clock, req *sipmsg.Request) *sipmsg.Request {
+		req.Recipient.Host = "elsewhere.example.com"
+		return req
+	}, Rejected, "1001"},
+	{"the server in place of the target", nil, func(t testing.TB, _ *Server, _ *clock, req *sipmsg.Request) *sipmsg.Request {
+		req.Recipient.User = "900123"
+		return req
+	}, Accepted, "1001"},
+	{"another user", nil, func(t testing.TB, s *Server, _ *clock, req *sipmsg.Request) *sipmsg.Request {
+		req = register(t)
+		req.Recipient.User = "100"
+		req, _ = Authorize(req, challenged(s, 401, false), "1001", "secret")
+		req.Recipient.User = "900123"
+		return req
+	}, Rejected, "1001"},
+	{"the target's default port", nil, func(t testing.TB, _ *Server, _ *clock, req *sipmsg.Request) *sipmsg.Request {
+		req.Recipient.Port = 5060
+		return req
+	}, Accepted, "1001"},
+	{"malformed", nil, func(t testing.TB, _ *Server, _ *clock, req *sipmsg.Request) *sipmsg.Request {
+		req.ReplaceHeader(sipmsg.NewHeader("Authorization", `Digest username="1001`))
+		return req
+	}, Rejected, ""},
+	{"basic", nil, func(t testing.TB, _ *Server, _ *clock, req *sipmsg.Request) *sipmsg.Request {
+		req.ReplaceHeader(sipmsg.NewHeader("Authorization", "Basic MTAwMTpzZWNyZXQ="))
+		return req
+	}, Missing, ""},
+	{"count zero", nil, edit("nc=00000001", "nc=00000000"), Rejected, "1001"},
+	{"integrity of the body", nil, edit("qop=auth", "qop=auth-int"), Rejected, "1001"},
+	{"algorithm not offered", nil, edit("algorithm=SHA-256", "algorithm=SHA-512-256"), Missing, ""},
+}
+
 func TestCheck(t *testing.T) {
-	other := NewServer(ServerOptions{Realm: "elsewhere"})
-	tests := []struct {
-		name   string
-		client *Client
-		edit   func(s *Server, c *clock, req *sipmsg.Request) *sipmsg.Request
-		want   Result
-		user   string
-	}{
-		{"right", NewClient("1001", "secret"), nil, Accepted, "1001"},
-		{"wrong password", NewClient("1001", "Secret"), nil, Rejected, "1001"},
-		{"empty password", NewClient("1001", ""), nil, Rejected, "1001"},
-		{"unknown user", NewClient("2002", "secret"), nil, Rejected, "2002"},
-		{"no credentials", nil, func(_ *Server, _ *clock, req *sipmsg.Request) *sipmsg.Request {
-			req.RemoveHeader("Authorization")
-			return req
-		}, Missing, ""},
-		{"another realm", nil, func(_ *Server, _ *clock, req *sipmsg.Request) *sipmsg.Request {
-			req, _ = Authorize(register(t), challenged(other, 401, false), "1001", "secret")
-			return req
-		}, Missing, ""},
-		{"old nonce", nil, func(_ *Server, c *clock, req *sipmsg.Request) *sipmsg.Request {
-			c.now = c.now.Add(5*time.Minute + time.Second)
-			return req
-		}, Stale, "1001"},
-		{"nonce before its end", nil, func(_ *Server, c *clock, req *sipmsg.Request) *sipmsg.Request {
-			c.now = c.now.Add(5 * time.Minute)
-			return req
-		}, Accepted, "1001"},
-		{"nonce of an earlier process", nil, func(s *Server, _ *clock, req *sipmsg.Request) *sipmsg.Request {
-			rebooted, _ := newServer()
-			return authorized(t, rebooted, NewClient("1001", "secret"))
-		}, Stale, "1001"},
-		{"invented nonce and wrong password", nil, func(_ *Server, _ *clock, req *sipmsg.Request) *sipmsg.Request {
-			rebooted, _ := newServer()
-			return authorized(t, rebooted, NewClient("1001", "x"))
-		}, Rejected, "1001"},
-		{"another method", nil, func(_ *Server, _ *clock, req *sipmsg.Request) *sipmsg.Request {
-			req.Method = sipmsg.INVITE
-			return req
-		}, Rejected, "1001"},
-		{"another target", nil, func(_ *Server, _ *clock, req *sipmsg.Request) *sipmsg.Request {
-			req.Recipient.User = "900123"
-			return req
-		}, Rejected, "1001"},
-		{"the target's default port", nil, func(_ *Server, _ *clock, req *sipmsg.Request) *sipmsg.Request {
-			req.Recipient.Port = 5060
-			return req
-		}, Accepted, "1001"},
-		{"malformed", nil, func(_ *Server, _ *clock, req *sipmsg.Request) *sipmsg.Request {
-			req.ReplaceHeader(sipmsg.NewHeader("Authorization", `Digest username="1001`))
-			return req
-		}, Rejected, ""},
-		{"basic", nil, func(_ *Server, _ *clock, req *sipmsg.Request) *sipmsg.Request {
-			req.ReplaceHeader(sipmsg.NewHeader("Authorization", "Basic MTAwMTpzZWNyZXQ="))
-			return req
-		}, Missing, ""},
-		{"count zero", nil, edit("nc=00000001", "nc=00000000"), Rejected, "1001"},
-		{"integrity of the body", nil, edit("qop=auth", "qop=auth-int"), Rejected, "1001"},
-		{"algorithm not offered", nil, edit("algorithm=SHA-256", "algorithm=SHA-512-256"), Missing, ""},
-	}
-	for _, test := range tests {
+	for _, test := range checks {
 		t.Run(test.name, func(t *testing.T) {
 			s, c := newServer()
 			client := test.client
@@ -146,7 +160,7 @@ func TestCheck(t *testing.T) {
 			}
 			req := authorized(t, s, client)
 			if test.edit != nil {
-				req = test.edit(s, c, req)
+				req = test.edit(t, s, c, req)
 			}
 			if user, got := s.Check(req, lookup); got != test.want || user != test.user {
 				t.Errorf("%v for %q, want %v for %q", got, user, test.want, test.user)
@@ -156,8 +170,8 @@ func TestCheck(t *testing.T) {
 }
 
 // edit replaces a piece of the Authorization header.
-func edit(from, to string) func(*Server, *clock, *sipmsg.Request) *sipmsg.Request {
-	return func(_ *Server, _ *clock, req *sipmsg.Request) *sipmsg.Request {
+func edit(from, to string) func(testing.TB, *Server, *clock, *sipmsg.Request) *sipmsg.Request {
+	return func(_ testing.TB, _ *Server, _ *clock, req *sipmsg.Request) *sipmsg.Request {
 		value := req.GetHeader("Authorization").Value()
 		req.ReplaceHeader(sipmsg.NewHeader("Authorization", strings.Replace(value, from, to, 1)))
 		return req

@@ -129,8 +129,8 @@ func knowsOneOnly(agent string) bool {
 // and an unknown user costs the same work as a wrong password. user is what the
 // credentials claim, also when they are rejected, and empty for Missing.
 //
-// The URI in the credentials must name the request's target by user and host:
-// else a response that a phone was lured into could be used to call elsewhere
+// The URI in the credentials must name the request's target by host, and by user
+// if it has one (sipp and some gateways write the server's address alone): else a response that a phone was lured into could be used to call elsewhere
 // (RFC 3261 section 22.4, RFC 7616 section 3.4.6).
 func (s *Server) Check(req *sipmsg.Request, lookup func(user string) (Secret, bool)) (user string, result Result) {
 	cred, found := s.credentials(req)
@@ -206,7 +206,7 @@ func sameTarget(claimed string, target *sipmsg.Uri) bool {
 	if uri.Raw() != "" || target.Raw() != "" {
 		return uri.Scheme == target.Scheme && uri.Raw() == target.Raw()
 	}
-	return uri.User == target.User && strings.EqualFold(uri.Host, target.Host) && port(&uri) == port(target)
+	return (uri.User == "" || uri.User == target.User) && strings.EqualFold(uri.Host, target.Host) && port(&uri) == port(target)
 }
 
 func port(uri *sipmsg.Uri) string {
