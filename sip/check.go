@@ -2,79 +2,88 @@ package sip
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"strings"
 
 	sipmsg "github.com/emiago/sipgo/sip"
-)
 
-// maxVias bounds the path of a request; longer ones loop.
-const maxVias = 70
+	"offhook/sip/conform"
+)
 
 // wellFormed tells whether m has what every message must have.
 func wellFormed(m sipmsg.Message) bool {
 	return m.Via() != nil && m.From() != nil && m.To() != nil && m.CallID() != nil && m.CSeq() != nil
 }
 
-// check returns the status with which a request must be refused before any
-// transaction is made for it, 0 when it may pass (RFC 3261 8.1.1, 8.2).
-func check(req *sipmsg.Request) (status int, reason string) {
-	switch {
-	case !wellFormed(req):
-		return 400, "Missing Required Header"
-	case req.SipVersion != "SIP/2.0":
-		return 505, ""
-	case req.CSeq().MethodName != req.Method:
-		return 400, "CSeq Method Mismatch"
-	case req.Method != sipmsg.ACK && req.Method != sipmsg.CANCEL && !recipientKnown(req):
-		return 416, "Unsupported URI Scheme"
-	case req.MaxForwards() != nil && req.MaxForwards().Val() == 0 && req.IsInvite():
-		return 483, "" // a call that comes round through us dies here, not in a storm
-	case len(req.GetHeaders("Via")) > maxVias:
-		return 482, ""
-	}
-	return 0, ""
+// outside are the methods that the application may see outside a dialog.
+var outside = []sipmsg.RequestMethod{
+	sipmsg.REGISTER, sipmsg.OPTIONS, sipmsg.MESSAGE, sipmsg.SUBSCRIBE, sipmsg.NOTIFY, sipmsg.PUBLISH, sipmsg.REFER, sipmsg.INFO,
 }
 
-func recipientKnown(req *sipmsg.Request) bool {
-	switch strings.ToLower(req.Recipient.Scheme) {
-	case "", "sip", "sips", "tel":
-		return true
-	}
-	return false
-}
-
-// refuseMalformed answers 400 to a datagram that is a request but cannot be
-// parsed, as far as its header still says who wants the answer. The lines that
-// a response repeats are parsed alone; everything else of it is dropped.
-func (s *Stack) refuseMalformed(data []byte, f *flow, cause error) {
-	s.log.Debug("sip message not understood", "peer", f.remote, "transport", f.transport, "error", cause)
-	start, rest, ok := bytes.Cut(data, []byte("\r\n"))
-	if !ok || bytes.HasPrefix(start, []byte("SIP/")) || bytes.HasPrefix(start, []byte("ACK ")) || !bytes.Contains(start, []byte(" SIP/")) {
+// refuse answers a request statelessly with the verdict of conform or one that
+// needs no transaction. ACK is never answered.
+func (s *Stack) refuse(req *sipmsg.Request, f *flow, status int, reason string) {
+	if req.IsAck() || req.Via() == nil || req.To() == nil {
 		return
 	}
-	var kept bytes.Buffer
-	method, _, _ := bytes.Cut(start, []byte(" "))
-	kept.Write(method)
-	kept.WriteString(" sip:invalid.invalid SIP/2.0\r\n")
-	for line := range bytes.SplitSeq(rest, []byte("\r\n")) {
+	res := s.Response(req, status, reason, conform.Headers(req, status)...)
+	if toTag(req) == "" {
+		res.To().Params.Add("tag", statelessTag(req))
+	}
+	if err := responseFlow(req, f).WriteMsg(res); err != nil {
+		s.log.Debug("sip refusal not sent", "status", status, "error", err)
+	}
+}
+
+// statelessTag is the same for every retransmission of a request, as RFC 3261
+// 8.2.7 asks of an answer without a transaction.
+func statelessTag(req *sipmsg.Request) string {
+	sum := sha256.Sum256([]byte(req.Via().Value() + "\x00" + req.To().Value()))
+	return hex.EncodeToString(sum[:8])
+}
+
+// refuseMalformed answers a datagram that is a request but cannot be parsed. The
+// lines that every response repeats are sent back as they came, to where the
+// datagram came from: nothing in it can be relied on.
+func (s *Stack) refuseMalformed(data []byte, f *flow, cause error) {
+	s.log.Debug("sip message not understood", "peer", f.remote, "transport", f.transport, "error", cause)
+	status, reason := conform.Unreadable(data)
+	_, head, ok := bytes.Cut(data, []byte("\r\n"))
+	if status == 0 || !ok {
+		return
+	}
+	var out bytes.Buffer
+	fmt.Fprintf(&out, "SIP/2.0 %d %s\r\n", status, reason)
+	returnable := false
+	for line := range bytes.SplitSeq(head, []byte("\r\n")) {
 		if len(line) == 0 {
 			break
 		}
 		name, _, _ := bytes.Cut(line, []byte(":"))
-		switch strings.ToLower(string(bytes.TrimSpace(name))) {
-		case "via", "v", "from", "f", "to", "t", "call-id", "i", "cseq":
-			kept.Write(line)
-			kept.WriteString("\r\n")
+		full, known := repeated[strings.ToLower(string(bytes.TrimSpace(name)))]
+		if !known {
+			continue
 		}
+		returnable = returnable || full == "via"
+		out.Write(line)
+		if full == "to" && !bytes.Contains(line, []byte("tag=")) {
+			out.WriteString(";tag=" + newTag())
+		}
+		out.WriteString("\r\n")
 	}
-	kept.WriteString("\r\n")
-	m, err := s.parser.ParseSIP(kept.Bytes())
-	if err != nil {
+	fmt.Fprintf(&out, "Server: %s\r\nContent-Length: 0\r\n\r\n", s.cfg.UserAgent)
+	if !returnable {
 		return
 	}
-	if req, ok := m.(*sipmsg.Request); ok && wellFormed(req) {
-		req.SetTransport(f.transport)
-		req.SetSource(f.remote.String())
-		s.refuse(req, f, 400, "Bad Request")
+	if err := f.write(out.Bytes()); err != nil {
+		s.log.Debug("sip refusal not sent", "status", status, "error", err)
 	}
+}
+
+// repeated are the headers that a response takes over from its request.
+var repeated = map[string]string{
+	"via": "via", "v": "via", "from": "from", "f": "from", "to": "to", "t": "to",
+	"call-id": "call-id", "i": "call-id", "cseq": "cseq",
 }

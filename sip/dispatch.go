@@ -1,9 +1,13 @@
 package sip
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 
 	sipmsg "github.com/emiago/sipgo/sip"
+
+	"offhook/sip/conform"
 )
 
 // handle takes one message from a socket, on the goroutine that reads it. It
@@ -38,15 +42,11 @@ func (s *Stack) handleResponse(res *sipmsg.Response) {
 }
 
 func (s *Stack) handleRequest(req *sipmsg.Request, f *flow) {
-	if status, reason := check(req); status != 0 {
+	if status, reason := conform.Check(req); status != 0 {
 		s.refuse(req, f, status, reason)
 		return
 	}
-	key, err := sipmsg.ServerTxKeyMake(req)
-	if err != nil {
-		s.refuse(req, f, 400, "Bad Via or CSeq")
-		return
-	}
+	key := serverKey(req, req.Method)
 	s.mu.Lock()
 	known := s.servers[key]
 	s.mu.Unlock()
@@ -60,6 +60,22 @@ func (s *Stack) handleRequest(req *sipmsg.Request, f *flow) {
 	default:
 		s.newServer(key, req, f)
 	}
+}
+
+// serverKey is what the messages of one server transaction have in common (RFC
+// 3261 17.2.3). sipgo's own cannot match the CANCEL of an INVITE, nor clients of
+// RFC 2543 that have neither branch nor From tag.
+func serverKey(req *sipmsg.Request, method sipmsg.RequestMethod) string {
+	if method == sipmsg.ACK {
+		method = sipmsg.INVITE
+	}
+	via := req.Via()
+	if branch := via.Params.GetOr("branch", ""); strings.HasPrefix(branch, sipmsg.RFC3261BranchMagicCookie) {
+		return branch + " " + via.SentBy() + " " + string(method)
+	}
+	return strings.Join([]string{
+		req.CallID().Value(), strconv.FormatUint(uint64(req.CSeq().SeqNo), 10), fromTag(req), via.Value(), string(method),
+	}, " ")
 }
 
 // handleAck gives an ACK to the dialog whose 2xx it confirms, else to the
@@ -103,8 +119,10 @@ func (s *Stack) newServer(key string, req *sipmsg.Request, source *flow) {
 		s.handleInDialog(req, tx, source)
 	case req.IsInvite():
 		s.handleInvite(req, tx, source)
-	default:
+	case slices.Contains(outside, req.Method):
 		go s.cfg.Handler.Request(req, tx)
+	default:
+		s.respond(tx, req, 405, "")
 	}
 }
 
@@ -119,18 +137,13 @@ func (s *Stack) dropServer(key string) {
 // gets the same answer again. 487 comes from the dialog, with the tag that its
 // other responses had.
 func (s *Stack) handleCancel(cancel *sipmsg.Request, source *flow) {
-	probe := sipmsg.NewRequest(sipmsg.INVITE, cancel.Recipient)
-	probe.AppendHeader(sipmsg.HeaderClone(cancel.Via()))
-	probe.AppendHeader(sipmsg.HeaderClone(cancel.From()))
-	probe.AppendHeader(sipmsg.HeaderClone(cancel.CallID()))
-	probe.AppendHeader(&sipmsg.CSeqHeader{SeqNo: cancel.CSeq().SeqNo, MethodName: sipmsg.INVITE})
-	key, err := sipmsg.ServerTxKeyMake(probe)
+	key := serverKey(cancel, sipmsg.INVITE)
 	s.mu.Lock()
 	invite := s.servers[key]
 	d := s.invites[inviteKey{cancel.CallID().Value(), fromTag(cancel), cancel.CSeq().SeqNo}]
 	s.mu.Unlock()
 	switch {
-	case err != nil || invite == nil:
+	case invite == nil:
 		s.refuse(cancel, source, 481, "")
 	case d != nil && d.receiveCancel(cancel, source, invite.tx):
 	default: // answered already, or a re-INVITE: 200 and no effect (RFC 3261 9.2)
@@ -150,11 +163,7 @@ func (s *Stack) handleInDialog(req *sipmsg.Request, tx *sipmsg.ServerTx, source 
 // handleInvite opens a dialog for a new INVITE. The same INVITE that came on
 // another path is merged (RFC 3261 8.2.2.2).
 func (s *Stack) handleInvite(req *sipmsg.Request, tx *sipmsg.ServerTx, source *flow) {
-	d, err := newInbound(s, req, tx, source)
-	if err != nil {
-		s.respond(tx, req, 400, err.Error())
-		return
-	}
+	d := newInbound(s, req, tx, source)
 	s.mu.Lock()
 	_, merged := s.invites[d.inviteKey()]
 	if !merged {
@@ -187,6 +196,7 @@ func (s *Stack) Response(req *sipmsg.Request, status int, reason string, headers
 		reason = ReasonPhrase(status)
 	}
 	res := sipmsg.NewResponseFromRequest(req, status, clean(reason), nil)
+	res.SipVersion = "SIP/2.0"
 	res.AppendHeader(sipmsg.NewHeader("Server", s.cfg.UserAgent))
 	if status == 405 || status/100 == 2 && req.Method == sipmsg.OPTIONS {
 		res.AppendHeader(sipmsg.NewHeader("Allow", allowed))
@@ -197,17 +207,6 @@ func (s *Stack) Response(req *sipmsg.Request, status int, reason string, headers
 		res.AppendHeader(h)
 	}
 	return res
-}
-
-// refuse answers without a transaction, for what has no usable one. ACK is
-// never answered.
-func (s *Stack) refuse(req *sipmsg.Request, f *flow, status int, reason string) {
-	if req.IsAck() || req.Via() == nil {
-		return
-	}
-	if err := responseFlow(req, f).WriteMsg(s.Response(req, status, reason)); err != nil {
-		s.log.Debug("sip refusal not sent", "status", status, "error", err)
-	}
 }
 
 // responseFlow completes the topmost Via with received and rport (RFC 3261

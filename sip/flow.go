@@ -37,11 +37,14 @@ func (f *flow) WriteMsg(m sipmsg.Message) error {
 	defer messageBuffers.Put(buf)
 	buf.Reset()
 	m.StringWrite(buf)
-	var err error
+	return f.write(buf.Bytes())
+}
+
+func (f *flow) write(data []byte) (err error) {
 	if f.packets != nil {
-		_, err = f.packets.conn.WriteToUDPAddrPort(buf.Bytes(), f.remote)
+		_, err = f.packets.conn.WriteToUDPAddrPort(data, f.remote)
 	} else {
-		err = f.stream.write(buf.Bytes())
+		err = f.stream.write(data)
 	}
 	if err != nil {
 		return fmt.Errorf("sip: %s to %s: %w", f.transport, f.remote, err)

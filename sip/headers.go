@@ -18,9 +18,6 @@ const (
 	supported = "100rel, timer, replaces"
 )
 
-// understood are the option tags that may stand in a Require header.
-var understood = []string{"100rel", "timer", "replaces"}
-
 // headerValues collects the comma-separated values of all headers of a name,
 // which may also be written in its compact form.
 func headerValues(m sipmsg.Message, name, compact string) []string {
@@ -52,17 +49,6 @@ func supports(m sipmsg.Message, option string) bool {
 
 func requires(m sipmsg.Message, option string) bool {
 	return hasToken(m, "Require", "", option)
-}
-
-// unsupportedOptions are the required option tags that we do not know.
-func unsupportedOptions(req *sipmsg.Request) []string {
-	var unknown []string
-	for _, v := range headerValues(req, "Require", "") {
-		if !slices.Contains(understood, strings.ToLower(v)) {
-			unknown = append(unknown, v)
-		}
-	}
-	return unknown
 }
 
 func toTag(m sipmsg.Message) string {

@@ -1,8 +1,6 @@
 package sip
 
 import (
-	"strings"
-
 	sipmsg "github.com/emiago/sipgo/sip"
 )
 
@@ -29,10 +27,6 @@ func (d *Dialog) receive(req *sipmsg.Request, tx *sipmsg.ServerTx, source *flow)
 		return false
 	}
 	d.source = source
-	if unknown := unsupportedOptions(req); len(unknown) > 0 {
-		d.reply(tx, req, 420, "", nil, sipmsg.NewHeader("Unsupported", strings.Join(unknown, ", ")))
-		return true
-	}
 	switch req.Method {
 	case sipmsg.INVITE, sipmsg.UPDATE:
 		d.learn(req)

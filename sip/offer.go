@@ -207,9 +207,6 @@ func (d *Dialog) offerAccepted(req *sipmsg.Request, res *sipmsg.Response, sdp []
 func (d *Dialog) receiveOffer(req *sipmsg.Request, tx *sipmsg.ServerTx) {
 	sdp := sdpOf(req)
 	switch {
-	case len(req.Body()) > 0 && sdp == nil:
-		d.reply(tx, req, 415, "", nil, sipmsg.NewHeader("Accept", "application/sdp"))
-		return
 	case d.refusesInterval(req, tx):
 		return
 	case req.Method == sipmsg.UPDATE && sdp == nil:

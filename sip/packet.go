@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+
+	"offhook/sip/conform"
 )
 
 // maxDatagram is the largest datagram that UDP can carry.
@@ -50,7 +52,7 @@ func (s *Stack) readPackets(p *packetSocket) {
 
 // receive parses one datagram (or WebSocket message) and handles it.
 func (s *Stack) receive(data []byte, f *flow) {
-	m, err := s.parser.ParseSIP(data)
+	m, err := s.parser.ParseSIP(conform.Tidy(data))
 	if err != nil {
 		s.refuseMalformed(data, f, err)
 		return

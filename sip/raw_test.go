@@ -56,7 +56,7 @@ func (r *raw) send(lines string) {
 		b.WriteString(line + "\r\n")
 	}
 	body = strings.TrimSpace(body)
-	if body != "" {
+	if body != "" && !strings.Contains(head, "Content-Type") {
 		b.WriteString("Content-Type: application/sdp\r\n")
 	}
 	fmt.Fprintf(&b, "Content-Length: %d\r\n\r\n%s", len(body), body)

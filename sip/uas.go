@@ -1,9 +1,7 @@
 package sip
 
 import (
-	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
@@ -28,11 +26,8 @@ func (in *inviteServer) stop() {
 // 3261 13.3.1.1).
 const provisionalRepeat = time.Minute
 
-// newInbound makes the dialog of an INVITE. An error is the phrase of a 400.
-func newInbound(s *Stack, req *sipmsg.Request, tx *sipmsg.ServerTx, source *flow) (*Dialog, error) {
-	if req.Contact() == nil || req.Contact().Address.Host == "" {
-		return nil, errors.New("Missing Contact")
-	}
+// newInbound makes the dialog of an INVITE.
+func newInbound(s *Stack, req *sipmsg.Request, tx *sipmsg.ServerTx, source *flow) *Dialog {
 	to, from := req.To(), req.From()
 	d := &Dialog{
 		stack: s, inbound: true, callID: req.CallID().Value(), localTag: newTag(), done: make(chan struct{}),
@@ -51,10 +46,15 @@ func newInbound(s *Stack, req *sipmsg.Request, tx *sipmsg.ServerTx, source *flow
 			d.routes = append(d.routes, *r.Address.Clone())
 		}
 	}
-	d.target = *req.Contact().Address.Clone()
-	d.pinned = behindNAT(req, source)
+	if contact := req.Contact(); contact != nil && contact.Address.Host != "" {
+		d.target = *contact.Address.Clone()
+		d.pinned = behindNAT(req, source)
+	} else { // RFC 2543 wanted none: its sender is where it sends from
+		d.target = *from.Address.Clone()
+		d.pinned = true
+	}
 	d.learn(req)
-	return d, nil
+	return d
 }
 
 func (d *Dialog) inviteKey() inviteKey {
@@ -79,13 +79,7 @@ func (d *Dialog) begin() (refused bool) {
 	defer d.mu.Unlock()
 	req := d.invite
 	status, headers := 0, []sipmsg.Header(nil)
-	if unknown := unsupportedOptions(req); len(unknown) > 0 {
-		status = 420
-		headers = append(headers, sipmsg.NewHeader("Unsupported", strings.Join(unknown, ", ")))
-	} else if len(req.Body()) > 0 && sdpOf(req) == nil {
-		status = 415
-		headers = append(headers, sipmsg.NewHeader("Accept", "application/sdp"))
-	} else if d.session.offered(req, d.stack.cfg); d.session.tooSmall {
+	if d.session.offered(req, d.stack.cfg); d.session.tooSmall {
 		status = 422
 		headers = append(headers, minSE(d.stack.cfg.MinSE))
 	}
