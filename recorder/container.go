@@ -1,7 +1,5 @@
 package recorder
 
-import "offhook/recorder/mp3"
-
 // container turns interleaved samples into a file's bytes.
 type container interface {
 	// write appends samples, whole frames of all channels.
@@ -15,5 +13,5 @@ func newContainer(f file, o Options) (container, error) {
 	if o.Format == WAV {
 		return newWAVFile(f, o.Rate, o.Channels)
 	}
-	return newMP3File(f, mp3.Config{SampleRate: o.Rate, Channels: o.Channels, BitRate: o.BitRate})
+	return newMP3File(f, o.mp3())
 }

@@ -83,7 +83,8 @@ type Options struct {
 	// Idle ends the recording when WriteFrame was not called for that long,
 	// which means that its owner is gone; 0 never does.
 	Idle time.Duration
-	// Logger is told of what went wrong; nil is slog.Default.
+	// Logger is told once of a recording that ended with an error, so that
+	// whoever gets the Result need not log it again; nil is slog.Default.
 	Logger *slog.Logger
 	// OnEnd is called once, from the recording's goroutine, when the file is
 	// complete. It may call Stop.
@@ -151,10 +152,16 @@ func (o Options) validate() error {
 		return fmt.Errorf("%w: rate %d Hz is not within 8000 to 48000", ErrOptions, o.Rate)
 	case o.Format == MP3 && RateFor(MP3, o.Rate) != o.Rate:
 		return fmt.Errorf("%w: rate %d Hz is not one of MP3's, record at %d", ErrOptions, o.Rate, RateFor(MP3, o.Rate))
+	case o.Format == MP3 && o.mp3().Validate() != nil:
+		return fmt.Errorf("%w: %w", ErrOptions, o.mp3().Validate())
 	case o.MaxDuration < 0 || o.Silence < 0 || o.InitialSilence < 0 || o.Idle < 0:
 		return fmt.Errorf("%w: a duration is negative", ErrOptions)
 	}
 	return nil
+}
+
+func (o Options) mp3() mp3.Config {
+	return mp3.Config{SampleRate: o.Rate, Channels: o.Channels, BitRate: o.BitRate}
 }
 
 // frameSamples is the number of samples of one frame of one voice.

@@ -3,6 +3,7 @@ package recorder
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -250,6 +251,8 @@ func TestBadOptions(t *testing.T) {
 		if r, err := Start(o); err == nil {
 			r.Stop()
 			t.Errorf("%s: started", name)
+		} else if !errors.Is(err, ErrOptions) {
+			t.Errorf("%s: %v", name, err)
 		}
 		if left, _ := os.ReadDir(filepath.Dir(o.Path)); o.Path != "" && len(left) != 0 {
 			t.Errorf("%s: left %v behind", name, left)

@@ -24,6 +24,12 @@ type Config struct {
 // ErrConfig is wrapped by the errors of NewEncoder that the Config caused.
 var ErrConfig = errors.New("mp3: bad configuration")
 
+// Validate gives the error that NewEncoder would give for the Config.
+func (c Config) Validate() error {
+	_, err := newFormat(c)
+	return err
+}
+
 // SampleRates lists the sampling rates that NewEncoder accepts, ascending.
 func SampleRates() []int { return []int{16000, 22050, 24000, 32000, 44100, 48000} }
 

@@ -366,3 +366,38 @@ func FuzzEncode(f *testing.F) {
 		}
 	})
 }
+
+// memoryFile is a file of fixed length.
+type memoryFile []byte
+
+func (m memoryFile) ReadAt(p []byte, at int64) (int, error) {
+	return bytes.NewReader(m).ReadAt(p, at)
+}
+
+func (m memoryFile) WriteAt(p []byte, at int64) (int, error) {
+	n := copy(m[min(at, int64(len(m))):], p)
+	if n < len(p) {
+		return n, io.ErrShortWrite
+	}
+	return n, nil
+}
+
+// FuzzRepair is given anything; what it calls whole must decode.
+func FuzzRepair(f *testing.F) {
+	for _, c := range []Config{{16000, 1, 32000}, {44100, 2, 128000}} {
+		f.Add(encodeChunks(f, c, hard(c)["noise"][:4000], 500))
+	}
+	f.Add([]byte("\xff\xf3\x48\xc4"))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		r, err := Repair(memoryFile(raw))
+		if err != nil {
+			return
+		}
+		if r.Size > int64(len(raw)) || r.Samples < 0 || r.Samples > 1152*r.Size {
+			t.Fatalf("%d bytes: %+v", len(raw), r)
+		}
+		if again, err := Repair(memoryFile(raw[:r.Size])); err != nil || again != r {
+			t.Fatalf("%+v, then %+v, %v", r, again, err)
+		}
+	})
+}
