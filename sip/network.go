@@ -4,6 +4,8 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"sync"
+	"time"
 )
 
 // PacketConn is the part of *net.UDPConn that the stack uses.
@@ -32,7 +34,11 @@ type Network interface {
 }
 
 // systemNetwork is the operating system's.
-type systemNetwork struct{ net.Resolver }
+type systemNetwork struct {
+	net.Resolver
+	mu     sync.Mutex
+	routes map[netip.Addr]route
+}
 
 func (*systemNetwork) ListenPacket(ctx context.Context, address string) (PacketConn, error) {
 	var lc net.ListenConfig
@@ -57,15 +63,40 @@ func (*systemNetwork) Dial(ctx context.Context, address string) (net.Conn, error
 	return d.DialContext(ctx, "tcp", address)
 }
 
-// LocalIP connects a datagram socket, which sends nothing but makes the kernel
-// choose the source address.
-func (*systemNetwork) LocalIP(peer netip.Addr) netip.Addr {
+// LocalIP asks the kernel for the source address by connecting a datagram
+// socket, which sends nothing. That costs some 15 µs, and every Via and Contact
+// needs it, so answers are kept for routeLife.
+func (n *systemNetwork) LocalIP(peer netip.Addr) netip.Addr {
+	now := time.Now()
+	n.mu.Lock()
+	r, ok := n.routes[peer]
+	n.mu.Unlock()
+	if ok && now.Before(r.until) {
+		return r.local
+	}
 	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(peer, 9)))
 	if err != nil {
 		return netip.Addr{}
 	}
 	defer conn.Close()
-	return addrPortOf(conn.LocalAddr()).Addr()
+	local := addrPortOf(conn.LocalAddr()).Addr()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.routes == nil || len(n.routes) >= maxRoutes {
+		n.routes = map[netip.Addr]route{}
+	}
+	n.routes[peer] = route{local, now.Add(routeLife)}
+	return local
+}
+
+const (
+	routeLife = 10 * time.Second
+	maxRoutes = 1024
+)
+
+type route struct {
+	local netip.Addr
+	until time.Time
 }
 
 // addrPortOf reads the address of a socket; 4-in-6 addresses come out as IPv4.
