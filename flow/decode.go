@@ -94,10 +94,10 @@ func (d *decoding) structure(n *node, v reflect.Value, path string) {
 		d.wrongType(path, "an object", n)
 		return
 	}
-	fields := fieldsOf(v.Type())
+	fields := Fields(v.Type())
 	names := make([]string, len(fields))
 	for i, f := range fields {
-		names[i] = f.name
+		names[i] = f.Name
 	}
 	seen := make(map[string]bool, len(n.names))
 	for _, name := range n.names {
@@ -110,7 +110,7 @@ func (d *decoding) structure(n *node, v reflect.Value, path string) {
 		seen[name] = true
 	}
 	for _, f := range fields {
-		d.field(n.field(f.name), v.FieldByIndex(f.index), join(path, f.name), f.tag)
+		d.field(n.field(f.Name), v.FieldByIndex(f.index), join(path, f.Name), f.Tag)
 	}
 }
 
@@ -328,22 +328,24 @@ func (d *decoding) inherit(option json.RawMessage) json.RawMessage {
 	})
 }
 
-// field describes one JSON field of a struct.
-type field struct {
-	name  string
+// Field describes one JSON field of a struct.
+type Field struct {
+	Name  string
+	Type  reflect.Type
+	Tag   reflect.StructTag
 	index []int
-	tag   reflect.StructTag
 }
 
-// fieldsOf returns the JSON fields of a struct, embedded ones included.
-func fieldsOf(t reflect.Type) []field {
-	var fields []field
+// Fields returns the JSON fields of a struct, those of embedded structs
+// included, in the order of the code.
+func Fields(t reflect.Type) []Field {
+	var fields []Field
 	for _, f := range reflect.VisibleFields(t) {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if f.Anonymous || !f.IsExported() || name == "" || name == "-" {
 			continue
 		}
-		fields = append(fields, field{name: name, index: f.Index, tag: f.Tag})
+		fields = append(fields, Field{Name: name, Type: f.Type, Tag: f.Tag, index: f.Index})
 	}
 	return fields
 }
