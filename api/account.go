@@ -99,13 +99,8 @@ func (s *Server) registerCustomers() {
 			c.Status, c.WebhookMethod = orElse(c.Status, "active"), orElse(c.WebhookMethod, http.MethodPost)
 			c.WebhookSecret = orElse(c.WebhookSecret, newWebhookSecret())
 		},
-		check: checkCustomer,
-		remove: func(_ context.Context, c *resource.Customer) error {
-			if c.ID == AdminCustomerID {
-				return precondition("STATE_INVALID", "the administrator's own customer stays")
-			}
-			return nil
-		},
+		check:  checkCustomer,
+		remove: s.releaseCustomer,
 	})
 	s.mount(endpoint{
 		method: http.MethodPost, path: "/customers", name: "createCustomer", tag: "customers", admin: true,
@@ -157,6 +152,40 @@ func (s *Server) listCustomers(r *request, customers *served[resource.Customer, 
 		answer.NextPageToken = all[size-1].ID
 	}
 	return answer, nil
+}
+
+// releaseCustomer takes away what lets a customer in and what routes calls to
+// it, before it is deleted. What it did stays in the store.
+func (s *Server) releaseCustomer(ctx context.Context, c *resource.Customer) error {
+	if c.ID == AdminCustomerID {
+		return precondition("STATE_INVALID", "the administrator's own customer stays")
+	}
+	return errors.Join(
+		purge(ctx, s, rows.Accesskeys, c.ID), purge(ctx, s, rows.Numbers, c.ID), purge(ctx, s, rows.Extensions, c.ID),
+		purge(ctx, s, rows.Trunks, c.ID), purge(ctx, s, rows.Providers, c.ID), purge(ctx, s, rows.Routes, c.ID))
+}
+
+// purge deletes all rows of a kind that a customer has.
+func purge[T any, P store.RowOf[T]](ctx context.Context, s *Server, c *store.Collection[T, P], customerID string) error {
+	all, err := rows.All(ctx, s.db, c, customerID)
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	err = s.db.Write(ctx, func(tx *store.Tx) error {
+		for _, row := range all {
+			if err := c.Delete(tx, customerID, P(row).Identify().ID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, row := range all {
+		s.changed(c.Kind(), "deleted", row)
+	}
+	return nil
 }
 
 func checkCustomer(c *check, row *resource.Customer) {

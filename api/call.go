@@ -16,16 +16,19 @@ import (
 )
 
 func (s *Server) registerCalls() {
-	calls := serve(s, collection[resource.Call, *resource.Call]{
+	serve(s, collection[resource.Call, *resource.Call]{
 		path: "calls", name: "call", rows: rows.Calls, verbs: canList | canDelete,
 		emits: "deleted", show: s.showCall, remove: s.endCall,
+		match: map[string]func(*resource.Call, string) bool{
+			"status":    func(c *resource.Call, status string) bool { return c.Status == status },
+			"direction": func(c *resource.Call, direction string) bool { return c.Direction == direction },
+		},
 	})
 	query(s, endpoint{method: http.MethodGet, path: "/calls/{id}", name: "readCall", tag: "calls", doc: "Read one call; a live one with its media"},
 		func(r *request) (*resource.Call, error) { return s.readCall(r.Context(), r.who, r.id()) })
 	command(s, endpoint{method: http.MethodPost, path: "/calls", name: "createCall", tag: "calls", doc: "Place calls that run a flow or inline actions when answered"}, s.dial)
 	s.registerCallControl()
 	s.registerGroupcalls()
-	_ = calls
 }
 
 // showCall puts what is live over what was stored.

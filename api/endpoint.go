@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -105,28 +106,31 @@ func documentAnswer(e endpoint) *huma.Response {
 
 // answer serves one request to an endpoint.
 func (s *Server) answer(e endpoint, r *http.Request, w http.ResponseWriter) {
+	start, code := time.Now(), http.StatusInternalServerError // when it panics
+	defer func() { s.metrics.served(e.name, code, time.Since(start)) }()
+	code = s.respond(e, r, w)
+}
+
+func (s *Server) respond(e endpoint, r *http.Request, w http.ResponseWriter) (code int) {
 	who, _ := r.Context().Value(principalKey{}).(principal)
 	if e.admin && !who.Admin {
-		s.fail(w, r, newError("NOT_FOUND", "RESOURCE_NOT_FOUND", "there is no %s", r.URL.Path))
-		return
+		return s.fail(w, r, newError("NOT_FOUND", "RESOURCE_NOT_FOUND", "there is no %s", r.URL.Path))
 	}
 	req := &request{Request: r, w: w, who: who}
 	var err error
 	if e.body != nil {
 		if req.raw, err = readBody(w, r, e.maxBody); err != nil {
-			s.fail(w, r, err)
-			return
+			return s.fail(w, r, err)
 		}
 	}
 	v, err := e.serve(req)
 	if err != nil {
-		s.fail(w, r, err)
-		return
+		return s.fail(w, r, err)
 	}
-	if _, done := v.(handled); done {
-		return
+	if _, done := v.(handled); !done {
+		writeJSON(w, v)
 	}
-	writeJSON(w, v)
+	return http.StatusOK
 }
 
 func writeJSON(w http.ResponseWriter, v any) {
@@ -151,16 +155,18 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 	return raw, nil
 }
 
-// fail answers with an error and logs what should not have happened.
-func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+// fail answers with an error, logs what should not have happened, and returns
+// the HTTP status.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) int {
 	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
-		return // the client has gone
+		return 499 // the client has gone; nobody reads an answer
 	}
 	e, unexpected := asError(err)
 	if unexpected {
 		s.log.Error("request failed", "method", r.Method, "path", r.URL.Path, "request_id", w.Header().Get("X-Request-Id"), "error", err)
 	}
 	e.write(w)
+	return e.Code
 }
 
 // command registers an endpoint that takes a body of type B. The body is

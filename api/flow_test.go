@@ -10,7 +10,7 @@ func TestFlowsAreCheckedWhenSaved(t *testing.T) {
 	b.post("/v1.0/flows", `{"nam":"x","actions":[
 		{"type":"tlak","option":{"text":"a"}},
 		{"type":"talk","option":{"txt":"a"}},
-		{"type":"talk","option":{"text":"a","target_id":"nowhere"},"tm_execute":null},
+		{"type":"goto","option":{"loop_count":1,"target_id":"nowhere"},"tm_execute":null},
 		{"type":"talk","option":{"text":7}}]}`).refused(400, "INVALID_ARGUMENT").
 		fault("nam", "UNKNOWN_FIELD").
 		fault("actions[0].type", "UNKNOWN_ACTION").

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"offhook/flow"
+	"offhook/flow/action"
 	"offhook/resource"
 	"offhook/store"
 	"offhook/store/rows"
@@ -46,7 +47,7 @@ func newBench(t *testing.T, configure ...func(*Config)) *bench {
 		b.events = append(b.events, es...)
 		b.mu.Unlock()
 	})
-	cfg := Config{Store: db, Verbs: testVerbs, Accesskey: adminKey, Live: b.live, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	cfg := Config{Store: db, Verbs: action.Verbs, Accesskey: adminKey, Live: b.live, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
 	for _, f := range configure {
 		f(&cfg)
 	}
@@ -401,13 +402,3 @@ func (l *fakeLive) end(ctx context.Context, customerID, id, status string) (reso
 	t.Status = status
 	return *t, l.db.Write(ctx, func(tx *store.Tx) error { return rows.Transfers.Put(tx, t) })
 }
-
-// said is a verb of tests.
-type said struct {
-	Text     string `json:"text" required:"true" doc:"What to say"`
-	TargetID string `json:"target_id" target:"true" doc:"Where to go"`
-}
-
-func (*said) Run(context.Context, *flow.Run) (flow.Next, error) { return flow.Continue(), nil }
-
-var testVerbs = flow.NewVerbs([]flow.Verb{{Name: "talk", Doc: "Says something.", New: func() flow.Option { return &said{} }}}, nil)

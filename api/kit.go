@@ -48,6 +48,8 @@ type collection[T any, P store.RowOf[T]] struct {
 	filters  map[string]string // query parameter → key of the store
 	admin    bool              // for the administrator alone
 
+	match map[string]func(row *T, value string) bool // further query parameters, looked at row by row
+
 	fresh   func(row *T)                                                         // defaults of what is empty
 	check   func(c *check, row *T)                                               // the rules; also for PUT
 	prepare func(row *T)                                                         // after the rules, before it is stored
@@ -102,6 +104,9 @@ func serve[T any, P store.RowOf[T]](s *Server, c collection[T, P]) *served[T, P]
 	for _, f := range slices.Sorted(maps.Keys(c.filters)) {
 		list = append(list, parameter{name: f, doc: "Only rows with this " + f})
 	}
+	for _, f := range slices.Sorted(maps.Keys(c.match)) {
+		list = append(list, parameter{name: f, doc: "Only rows with this " + f + "; several, separated by commas: any of them"})
+	}
 	on(canList, endpoint{method: http.MethodGet, path: all, name: camel("list " + c.path), doc: "List " + c.path + ", newest first",
 		query: list, answer: schemaFor[page[T]](s), serve: v.list})
 	on(canRead, endpoint{method: http.MethodGet, path: one, name: camel("read " + c.name), doc: "Read one " + c.name, answer: v.schema, serve: v.read})
@@ -155,15 +160,35 @@ func (v *served[T, P]) listBy(r *request, filters ...store.Filter) (any, error) 
 	if err != nil {
 		return nil, err
 	}
-	rows, next, err := v.rows.List(r.Context(), v.s.db, r.who.CustomerID, store.Page{Size: size, Token: token}, filters...)
-	if err != nil {
-		return nil, badToken(err)
+	answer := page[T]{Result: []*T{}}
+	for {
+		want := store.Page{Size: size - len(answer.Result), Token: token}
+		rows, next, err := v.rows.List(r.Context(), v.s.db, r.who.CustomerID, want, filters...)
+		if err != nil {
+			return nil, badToken(err)
+		}
+		for _, row := range rows {
+			if v.matches(r, row) {
+				answer.Result = append(answer.Result, v.reveal(r.Context(), row))
+			}
+		}
+		token = next
+		if next == "" || len(answer.Result) == size {
+			answer.NextPageToken = next
+			return answer, nil
+		}
 	}
-	shown := make([]*T, len(rows))
-	for i, row := range rows {
-		shown[i] = v.reveal(r.Context(), row)
+}
+
+// matches holds a row against the query parameters that no key serves.
+func (v *served[T, P]) matches(r *request, row *T) bool {
+	for name, ok := range v.match {
+		given := r.URL.Query().Get(name)
+		if given != "" && !slices.ContainsFunc(strings.Split(given, ","), func(value string) bool { return ok(row, value) }) {
+			return false
+		}
 	}
-	return page[T]{Result: shown, NextPageToken: next}, nil
+	return true
 }
 
 func (v *served[T, P]) read(r *request) (any, error) {

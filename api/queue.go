@@ -119,6 +119,10 @@ func (s *Server) registerAgents() {
 		path: "agents", name: "agent", rows: rows.Agents, verbs: plain,
 		writable: "username password name detail ring_method permission tag_ids skills addresses", secret: "password",
 		emits: "created updated deleted",
+		match: map[string]func(*resource.Agent, string) bool{
+			"status":  func(a *resource.Agent, status string) bool { return a.Status == status },
+			"tag_ids": func(a *resource.Agent, tag string) bool { return slices.Contains(a.TagIDs, tag) },
+		},
 		fresh: func(a *resource.Agent) {
 			a.RingMethod, a.Status = orElse(a.RingMethod, "ringall"), orElse(a.Status, "offline")
 			if a.TMStatus == nil {

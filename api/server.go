@@ -21,7 +21,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"offhook/flow"
 	"offhook/resource"
@@ -66,11 +65,12 @@ type Server struct {
 	db           *store.DB
 	log          *slog.Logger
 	guard        *guard
+	metrics      *metrics
 	adminHash    string
 	huma         huma.API
 	schemas      huma.Registry
 	mux          *http.ServeMux
-	document     []byte // OpenAPI
+	openapi      []byte
 	provisioners map[string]provisioner
 	tasks        sync.WaitGroup // what goes on after its request was answered
 	ctx          context.Context
@@ -80,7 +80,7 @@ type Server struct {
 // New returns a server for a store. It creates the administrator's customer
 // when it is missing.
 func New(ctx context.Context, cfg Config) (*Server, error) {
-	s := &Server{cfg: cfg, db: cfg.Store, log: cfg.Logger, guard: newGuard(time.Now), mux: http.NewServeMux(), provisioners: map[string]provisioner{}}
+	s := &Server{cfg: cfg, db: cfg.Store, log: cfg.Logger, guard: newGuard(time.Now), metrics: newMetrics(), mux: http.NewServeMux(), provisioners: map[string]provisioner{}}
 	if s.log == nil {
 		s.log = slog.Default()
 	}
@@ -97,7 +97,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	s.describe()
 	s.register()
 	var err error
-	if s.document, err = json.Marshal(s.huma.OpenAPI()); err != nil {
+	if s.openapi, err = json.Marshal(s.huma.OpenAPI()); err != nil {
 		return nil, fmt.Errorf("openapi: %w", err)
 	}
 	return s, nil
@@ -141,33 +141,6 @@ func (s *Server) register() {
 	s.registerProvision()
 }
 
-// registerOpen mounts what is not a resource.
-func (s *Server) registerOpen() {
-	ping := func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, map[string]string{"message": "pong"}) }
-	s.mux.HandleFunc("GET /ping", ping)
-	s.mux.HandleFunc("GET /v1.0/ping", ping)
-	document := func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/openapi+json")
-		w.Write(s.document)
-	}
-	s.mux.HandleFunc("GET /openapi.json", document)
-	s.mux.HandleFunc("GET /v1.0/openapi.json", document)
-	if s.cfg.Metrics != nil {
-		s.mux.Handle("GET /metrics", promhttp.HandlerFor(s.cfg.Metrics, promhttp.HandlerOpts{}))
-	}
-	s.mux.HandleFunc("GET /v1.0/ws", func(w http.ResponseWriter, r *http.Request) {
-		if s.cfg.Events == nil {
-			s.fail(w, r, notConfigured("events"))
-			return
-		}
-		who, _ := r.Context().Value(principalKey{}).(principal)
-		s.cfg.Events.ServeWS(w, r, who.CustomerID)
-	})
-}
-
-// open are the paths that need no access key.
-var open = map[string]bool{"/ping": true, "/v1.0/ping": true, "/openapi.json": true, "/v1.0/openapi.json": true, "/metrics": true}
-
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := r.Header.Get("X-Request-Id")
@@ -185,6 +158,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if !ok {
 			var err error
 			if who, err = s.authenticate(r); err != nil {
+				s.metrics.refused.Inc()
 				s.fail(w, r, err)
 				return
 			}
