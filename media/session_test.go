@@ -40,6 +40,13 @@ func (s *earSink) WriteFrame(said, heard []int16) {
 	s.said, s.heard = append(s.said, said...), append(s.heard, heard...)
 }
 
+// all gives what was said and heard so far.
+func (s *earSink) all() (said, heard []int16) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]int16(nil), s.said...), append([]int16(nil), s.heard...)
+}
+
 func (s *earSink) String() string { return "ear" }
 
 func TestDigitsBothWays(t *testing.T) {
@@ -117,15 +124,16 @@ func TestSinkHearsBothSides(t *testing.T) {
 		}
 		detach()
 		time.Sleep(50 * time.Millisecond)
-		n := len(ear.said)
+		said, heard := ear.all()
+		n := len(said)
 		time.Sleep(50 * time.Millisecond)
-		if len(ear.said) != n {
+		if later, _ := ear.all(); len(later) != n {
 			t.Error("still hears after detach")
 		}
-		if n < 95*320 || n != len(ear.heard) {
-			t.Fatalf("%d and %d samples in 2 s", n, len(ear.heard))
+		if n < 95*320 || n != len(heard) {
+			t.Fatalf("%d and %d samples in 2 s", n, len(heard))
 		}
-		said, heard := ear.said[n/2:], ear.heard[n/2:]
+		said, heard = said[n/2:], heard[n/2:]
 		for _, c := range []struct {
 			name string
 			pcm  []int16
@@ -281,7 +289,8 @@ func TestMuteEachWay(t *testing.T) {
 		if l := level(decode(format(t, "PCMU"), ph.packets())); l > -60 {
 			t.Errorf("party hears %.1f dBFS", l)
 		}
-		if l := level(ear.said); l > -60 {
+		said, _ := ear.all()
+		if l := level(said); l > -60 {
 			t.Errorf("party is heard at %.1f dBFS", l)
 		}
 	})

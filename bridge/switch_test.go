@@ -1,0 +1,211 @@
+package bridge
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"offhook/media"
+	"offhook/media/codec"
+
+	"github.com/pion/rtp"
+)
+
+// counterPhone is a party on a wire in memory that sends frames with a number in
+// them, which PCMU carries through decoding and encoding, and keeps what it gets.
+type counterPhone struct {
+	conn media.Conn
+	port *media.Port
+
+	mu  sync.Mutex
+	got []rtp.Packet
+	at  []time.Time
+}
+
+const (
+	firstCode = 0x90 // PCMU codes from here on are samples of modest size
+	codes     = 64
+)
+
+func newCounterPhone(t *testing.T, w *media.MemoryWire, e *media.Engine, addr string) *counterPhone {
+	t.Helper()
+	p := &counterPhone{}
+	var err error
+	p.conn, err = w.ListenFunc(netip.MustParseAddrPort(addr), p.receive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.port, err = e.Open(media.PortOptions{Name: addr}); err != nil {
+		t.Fatal(err)
+	}
+	f, _ := codec.Lookup("PCMU")
+	err = p.port.Configure(media.Params{Format: f, EventPayloadType: 101, Remote: p.conn.LocalAddr(), Send: true, Receive: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func (p *counterPhone) receive(packet []byte, _ netip.AddrPort) {
+	var r rtp.Packet
+	if r.Unmarshal(append([]byte(nil), packet...)) != nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.got = append(p.got, r)
+	p.at = append(p.at, time.Now())
+}
+
+// count sends n frames, numbered from first.
+func (p *counterPhone) count(t *testing.T, first, n int) {
+	b := make([]byte, 12+160)
+	b[0] = 0x80
+	for i := first; i < first+n; i++ {
+		binary.BigEndian.PutUint16(b[2:], uint16(i+1000))
+		binary.BigEndian.PutUint32(b[4:], uint32(i)*160+77)
+		binary.BigEndian.PutUint32(b[8:], 42)
+		for j := range 160 {
+			b[12+j] = byte(firstCode + i%codes)
+		}
+		if err := p.conn.WriteTo(b, p.port.LocalAddr()); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// nothing is a sink that listens and keeps nothing.
+type nothing struct{}
+
+func (nothing) WriteFrame(_, _ []int16) {}
+
+func bubble(t *testing.T, test func(t *testing.T, w *media.MemoryWire, e *media.Engine)) {
+	synctest.Test(t, func(t *testing.T) {
+		w := media.NewMemoryWire()
+		e, err := media.New(media.Config{Wire: w, Shards: 2, BindIP: netip.MustParseAddr("127.0.0.1")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		test(t, w, e)
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestTechniqueChangesWithoutAGap(t *testing.T) {
+	bubble(t, func(t *testing.T, w *media.MemoryWire, e *media.Engine) {
+		a, b := newCounterPhone(t, w, e, "127.0.0.1:9000"), newCounterPhone(t, w, e, "127.0.0.1:9002")
+		br := New(e, "pair")
+		br.Join(a.port, JoinOptions{})
+		br.Join(b.port, JoinOptions{})
+		time.Sleep(50 * time.Millisecond)
+		sent := 0
+		talk := func(technique string) {
+			a.count(t, sent, 100)
+			sent += 100
+			if got := br.Technique(); got != technique {
+				t.Errorf("technique %s, want %s", got, technique)
+			}
+		}
+		talk(Relay)
+		for range 3 {
+			detach := a.port.Attach(nothing{}, 8000)
+			talk(Mix)
+			detach()
+			talk(Relay)
+		}
+		br.Close()
+		checkContinuous(t, b, sent)
+	})
+}
+
+// checkContinuous looks at the stream that a phone got: one SSRC, no leap in
+// sequence or timestamp, no pause over two frames, every number in its turn with
+// at most one frame lost or repeated at a change.
+func checkContinuous(t *testing.T, p *counterPhone, sent int) {
+	t.Helper()
+	last, wrong, numbered := -1, 0, 0
+	for i, r := range p.got {
+		if i > 0 {
+			q := p.got[i-1]
+			if r.SSRC != q.SSRC || r.SequenceNumber != q.SequenceNumber+1 || r.Timestamp != q.Timestamp+160 {
+				t.Errorf("packet %d: %x/%d/%d after %x/%d/%d", i, r.SSRC, r.SequenceNumber, r.Timestamp, q.SSRC, q.SequenceNumber, q.Timestamp)
+			}
+			if gap := p.at[i].Sub(p.at[i-1]); gap > 60*time.Millisecond {
+				t.Errorf("packet %d: %s after the one before", i, gap)
+			}
+		}
+		code := int(r.Payload[80])
+		if code < firstCode || code >= firstCode+codes {
+			continue // silence before the first and after the last
+		}
+		numbered++
+		if number := code - firstCode; last >= 0 && number != (last+1)%codes {
+			wrong++
+		}
+		last = code - firstCode
+	}
+	t.Logf("%d numbers of %d, %d out of turn", numbered, sent, wrong)
+	if wrong > 6 || numbered < sent-6 || numbered > sent+6 {
+		t.Errorf("%d numbers of %d arrived, %d out of turn over 6 changes", numbered, sent, wrong)
+	}
+}
+
+func TestDigitsPassTheBridge(t *testing.T) {
+	for _, technique := range []string{Relay, Mix} {
+		bubble(t, func(t *testing.T, w *media.MemoryWire, e *media.Engine) {
+			a, b := newCounterPhone(t, w, e, "127.0.0.1:9000"), newCounterPhone(t, w, e, "127.0.0.1:9002")
+			br := New(e, "pair")
+			br.Join(a.port, JoinOptions{})
+			br.Join(b.port, JoinOptions{})
+			if technique == Mix {
+				br.Attach(nothing{}, 8000)
+			}
+			a.count(t, 0, 10)
+			// The digit comes from a third port that plays the phone's part.
+			press(t, a, 10)
+			time.Sleep(500 * time.Millisecond)
+			if got := br.Technique(); got != technique {
+				t.Errorf("technique %s", got)
+			}
+			starts, ends := map[uint32]bool{}, map[uint32]bool{}
+			for _, r := range b.got {
+				if r.PayloadType == 101 {
+					if r.Payload[0] != 7 {
+						t.Errorf("event %d", r.Payload[0])
+					}
+					starts[r.Timestamp] = true
+					if r.Payload[1]&0x80 != 0 {
+						ends[r.Timestamp] = true
+					}
+				}
+			}
+			if len(starts) != 1 || len(ends) != 1 {
+				t.Errorf("%s: %d presses, %d ends", technique, len(starts), len(ends))
+			}
+			br.Close()
+		})
+	}
+}
+
+// press sends the key 7 as events, after so many frames.
+func press(t *testing.T, p *counterPhone, after int) {
+	for i := range 7 {
+		b := []byte{0x80, 101, 0, 0, 0, 0, 0, 0, 0, 0, 0, 42, 7, 10, 0, 0}
+		binary.BigEndian.PutUint16(b[2:], uint16(after+1000+i))
+		binary.BigEndian.PutUint32(b[4:], uint32(after)*160+77)
+		binary.BigEndian.PutUint16(b[14:], uint16(160*min(i+1, 5)))
+		if i >= 4 {
+			b[13] |= 0x80
+		}
+		if err := p.conn.WriteTo(b, p.port.LocalAddr()); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
