@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hajimehoshi/go-mp3"
-
 	"offhook/media/wav"
 )
 
@@ -176,55 +174,4 @@ func (l *littleEndian) Read(dst []int16) (int, error) {
 	l.odd = have - 2*n
 	copy(l.buf, l.buf[2*n:have])
 	return n, nil
-}
-
-// mp3Stream gives go-mp3's output; that decoder always has two channels, and
-// crashes on some hostile input, which becomes an error here.
-type mp3Stream struct {
-	d   *mp3.Decoder
-	pcm littleEndian
-}
-
-func newMP3(r *bufio.Reader) (dec *Decoder, err error) {
-	defer recovered(&err)
-	if err := skipID3(r); err != nil {
-		return nil, fmt.Errorf("%w: MP3: %w", ErrFormat, err)
-	}
-	// Only Read is passed on: with a Seeker the decoder would walk the file twice.
-	d, err := mp3.NewDecoder(struct{ io.Reader }{r})
-	if err != nil {
-		return nil, fmt.Errorf("%w: MP3: %w", ErrFormat, err)
-	}
-	s := &mp3Stream{d: d, pcm: littleEndian{r: d}}
-	return newDecoder(s, 2, d.SampleRate()), nil
-}
-
-// skipID3 drops the ID3v2 tags at the start. go-mp3 would do so too, but takes
-// the size that the tag names, up to half a gigabyte, into memory first.
-func skipID3(r *bufio.Reader) error {
-	for {
-		h, err := r.Peek(10)
-		if err != nil || string(h[:3]) != "ID3" {
-			return nil // what is too short for a tag is the decoder's to refuse
-		}
-		size := int64(h[6]&0x7f)<<21 | int64(h[7]&0x7f)<<14 | int64(h[8]&0x7f)<<7 | int64(h[9]&0x7f)
-		if _, err := io.CopyN(io.Discard, r, 10+size); err != nil {
-			return err
-		}
-	}
-}
-
-func (s *mp3Stream) Read(dst []int16) (n int, err error) {
-	defer recovered(&err)
-	n, err = s.pcm.Read(dst)
-	if err != nil && err != io.EOF {
-		err = fmt.Errorf("%w: MP3: %w", ErrFormat, err)
-	}
-	return n &^ 1, err
-}
-
-func recovered(err *error) {
-	if v := recover(); v != nil {
-		*err = fmt.Errorf("%w: MP3: %v", ErrFormat, v)
-	}
 }

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"io"
 	"math"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -92,6 +94,43 @@ func TestDecodeRefuses(t *testing.T) {
 	} {
 		if _, err := Decode(strings.NewReader(b), "audio/mpeg"); !errors.Is(err, ErrFormat) {
 			t.Errorf("%s: error is %v", name, err)
+		}
+	}
+}
+
+// TestMP3IsTrimmed finds a click where it was before encoding, and the length
+// as it was: nothing of the encoder's padding is left.
+func TestMP3IsTrimmed(t *testing.T) {
+	const click = "aevalsrc='if(between(n,24000,24009),0.8,0)':s=48000:d=1"
+	for _, c := range []struct{ rate, channels string }{{"16000", "1"}, {"24000", "2"}, {"44100", "1"}, {"48000", "2"}} {
+		path, err := exec.LookPath("ffmpeg")
+		if err != nil {
+			t.Skip("ffmpeg is not installed")
+		}
+		// To a file: only there can the encoder go back and complete the tag.
+		name := filepath.Join(t.TempDir(), "a.mp3")
+		if err := exec.Command(path, "-v", "error", "-nostdin", "-f", "lavfi", "-i", click, "-ar", c.rate, "-ac", c.channels, "-b:a", "64k", name).Run(); err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		clip, err := Decode(bytes.NewReader(b), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, peak, at := 0, 0, 0
+		for part := range clip.Parts() {
+			for _, v := range part {
+				if int(v) > peak {
+					peak, at = int(v), n
+				}
+				n++
+			}
+		}
+		if d := at - clip.Rate()/2; n != clip.Rate() || d < -3 || d > 10 { // it lasts 10 at 48 kHz
+			t.Errorf("%s Hz, %s channels: %d samples, click %d samples late", c.rate, c.channels, n, d)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -203,38 +204,90 @@ func TestOtherRates(t *testing.T) {
 	}
 }
 
-// TestTalkOff listens to minutes of speech of many voices: no digit may be
-// heard in it.
-func TestTalkOff(t *testing.T) {
+// spoken is a text in one of espeak-ng's voices.
+func spoken(t *testing.T, voice, text string, args ...string) *audio.Clip {
+	t.Helper()
 	path, err := exec.LookPath("espeak-ng")
 	if err != nil {
 		t.Skip("espeak-ng is not installed")
 	}
-	text := `Thank you for calling. For sales, press one; for support, press two. Peter Piper picked a peck
+	cmd := exec.Command(path, append([]string{"--stdin", "--stdout", "-v", voice}, args...)...)
+	cmd.Stdin = strings.NewReader(text)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s: %v", voice, err)
+	}
+	clip, err := audio.Decode(bytes.NewReader(out), ".wav")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return clip
+}
+
+const talk = `Thank you for calling. For sales, press one; for support, press two. Peter Piper picked a peck
 of pickled peppers, she sells sea shells by the sea shore. Eeny, meeny, miny, moe. Ooh, aah, why, oh why? All our
 agents are busy at the moment; your call is important to us, and it will be answered in the order received.
 Zero, one, two, three, four, five, six, seven, eight, nine, ten, eleven, twelve, thirteen, nineteen eighty four.`
+
+// TestTalkOff listens to minutes of speech of many voices: no digit may be
+// heard in it.
+func TestTalkOff(t *testing.T) {
 	var total time.Duration
 	for i, voice := range []string{"en-us", "en-us+f3", "en-gb+m7", "de+f2", "fr-fr+f5", "es+m3", "it+f4", "ru", "hi+f1", "cmn+f2", "ja+f3", "en-us+whisper"} {
-		cmd := exec.Command(path, "--stdin", "--stdout", "-v", voice, "-s", fmt.Sprint(130+15*i), "-p", fmt.Sprint(25+6*i))
-		cmd.Stdin = strings.NewReader(text)
-		out, err := cmd.Output()
-		if err != nil {
-			t.Fatalf("%s: %v", voice, err)
-		}
-		clip, err := audio.Decode(bytes.NewReader(out), ".wav")
-		if err != nil {
-			t.Fatal(err)
-		}
+		clip := spoken(t, voice, talk, "-s", fmt.Sprint(130+15*i), "-p", fmt.Sprint(25+6*i))
 		total += clip.Duration()
-		d, frame := NewDetector(8000), make([]int16, 160)
-		for s := clip.Source(8000); s.ReadFrame(frame) == nil; {
-			for _, e := range d.Process(frame) {
-				t.Errorf("%s: heard %c at %s", voice, e.Digit, s.Position())
-			}
+		for _, e := range heard(clip.Source(8000)) {
+			t.Errorf("%s: heard %c", voice, e.Digit)
 		}
 	}
 	t.Logf("%s of speech", total)
+}
+
+// heard are the events in a source, of a minute at most.
+func heard(s interface{ ReadFrame([]int16) error }) (events []Event) {
+	d, frame := NewDetector(8000), make([]int16, 160)
+	for range 3000 {
+		if s.ReadFrame(frame) != nil {
+			break
+		}
+		events = append(events, d.Process(frame)...)
+	}
+	return events
+}
+
+func TestOtherSoundsAreNoDigits(t *testing.T) {
+	for name, s := range map[string]interface{ ReadFrame([]int16) error }{
+		"ringback": New(8000, Ringback()), "busy": New(8000, Busy()), "congestion": New(8000, Congestion()),
+		"milliwatt": New(8000, Milliwatt()), "music": audio.Loop(audio.Music(), 8000),
+		"one row alone": New(8000, Spec{Hz1: 770}), "two rows": New(8000, Spec{Hz1: 770, Hz2: 941}),
+	} {
+		if events := heard(s); len(events) > 0 {
+			t.Errorf("%s: %d events, first %c", name, len(events), events[0].Digit)
+		}
+	}
+}
+
+// TestDigitsOverAPrompt dials while the prompt comes back as an echo, 15 dB
+// below the digits at its loudest.
+func TestDigitsOverAPrompt(t *testing.T) {
+	clip := spoken(t, "en-us", talk)
+	l := newLine(11)
+	for range 10 {
+		l.keys(-12, 0, 0)
+	}
+	s, frame := clip.Source(8000), make([]int16, 160)
+	var peak int16 = 1
+	var echo []int16
+	for len(echo) < len(l.pcm) && s.ReadFrame(frame) == nil {
+		echo = append(echo, frame...)
+		peak = max(peak, slices.Max(frame), -slices.Min(frame))
+	}
+	for i := range min(len(echo), len(l.pcm)) {
+		l.pcm[i] += float64(echo[i]) / float64(peak) * amp(-12-15)
+	}
+	if got, _ := l.digits(); got != strings.Repeat(Digits, 10) {
+		t.Errorf("%d of 160 digits", len(got))
+	}
 }
 
 func TestNoAllocation(t *testing.T) {
