@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"offhook/sip/sdp"
+
 	sipmsg "github.com/emiago/sipgo/sip"
 )
 
@@ -154,7 +156,7 @@ func content(req *sipmsg.Request) (int, string) {
 				return sipmsg.StatusUnsupportedMediaType, "Unsupported Content-Encoding"
 			}
 		}
-		if t := req.ContentType(); t != nil && !strings.EqualFold(bare(t.Value()), "application/sdp") {
+		if t := req.ContentType(); t != nil && sdp.Extract(t.Value(), req.Body()) == nil {
 			return sipmsg.StatusUnsupportedMediaType, "Unsupported Media Type"
 		}
 	}

@@ -109,6 +109,16 @@ func TestBody(t *testing.T) {
 	}
 }
 
+func TestMultipartBody(t *testing.T) {
+	for content, want := range map[string]int{"application/sdp": 0, "application/ISUP": 415} {
+		data := append(message(t, "INVITE sip:b@example.com SIP/2.0", "Content-Type: multipart/mixed;boundary=b"),
+			"--b\r\nContent-Type: "+content+"\r\n\r\nv=0\r\n--b--\r\n"...)
+		if status, _ := Check(parse(t, data)); status != want {
+			t.Errorf("%s in a multipart body: %d, want %d", content, status, want)
+		}
+	}
+}
+
 func TestHeaders(t *testing.T) {
 	req := parse(t, message(t, "INVITE sip:b@example.com SIP/2.0", "Require: one, 100rel, two"))
 	for status, want := range map[int]string{420: "Unsupported: one, two", 415: "Accept: application/sdp", 406: "Accept: application/sdp"} {
