@@ -107,7 +107,12 @@ func (d Detail) line() string {
 }
 
 // reasonOf turns a resource's name into the begin of its reasons.
-func reasonOf(name string) string { return strings.ToUpper(strings.ReplaceAll(name, " ", "_")) }
+func reasonOf(name string) string {
+	if name == "outdialtarget" {
+		return "OUTDIAL_TARGET" // as VoIPBIN writes it
+	}
+	return strings.ToUpper(name)
+}
 
 // comparePaths orders actions[2] before actions[10].
 func comparePaths(a, b string) int {

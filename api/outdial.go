@@ -25,7 +25,7 @@ func (s *Server) registerOutdials() {
 	outdials.part("campaign_id", "campaign_id")
 	outdials.part("data", "data")
 	targets := describeCollection(s, collection[resource.OutdialTarget, *resource.OutdialTarget]{
-		path: "outdials", name: "outdial target", rows: rows.OutdialTargets,
+		path: "outdials", name: "outdialtarget", rows: rows.OutdialTargets,
 		writable: "name detail data destination_0 destination_1 destination_2 destination_3 destination_4",
 		fresh:    func(t *resource.OutdialTarget) { t.Status = orElse(t.Status, "idle") },
 		check:    checkTarget,
@@ -57,7 +57,7 @@ func (s *Server) registerTarget(outdials *served[resource.Outdial, *resource.Out
 		id := r.PathValue("target_id")
 		t, err := targets.load(r.Context(), r.who, id)
 		if err == nil && t.OutdialID != r.id() {
-			return nil, notFound("outdial target", id)
+			return nil, notFound("outdialtarget", id)
 		}
 		return t, err
 	}

@@ -21,7 +21,7 @@ var provisionOrder = []string{"tags", "extensions", "trunks", "providers", "rout
 type Applied struct {
 	Collection string `json:"collection" doc:"Such as flows"`
 	ID         string `json:"id" doc:"Of the object"`
-	Result     string `json:"result" doc:"created, updated or unchanged" enum:"created,updated,unchanged"`
+	Action     string `json:"action" doc:"created, updated or unchanged" enum:"created,updated,unchanged"`
 }
 
 // provisioned is the answer of POST /provision.
@@ -78,7 +78,7 @@ func (s *Server) provision(ctx context.Context, who principal, body map[string][
 		for i, raw := range body[name] {
 			outcome, err := s.provisioners[name](ctx, who, raw)
 			if err == nil {
-				result = append(result, Applied{Collection: name, ID: idOf(raw), Result: outcome})
+				result = append(result, Applied{Collection: name, ID: idOf(raw), Action: outcome})
 				continue
 			}
 			more, err := provisionFaults(fmt.Sprintf("%s[%d]", name, i), err)

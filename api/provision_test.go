@@ -34,13 +34,13 @@ func TestProvisionIsIdempotent(t *testing.T) {
 			t.Fatalf("%v %v", got, err)
 		}
 		for _, a := range got {
-			if a.Result != want {
+			if a.Action != want {
 				t.Errorf("%+v, want %s", a, want)
 			}
 		}
 	}
 	got, err := b.server.Provision(t.Context(), fileOf(t, strings.Replace(contractFile, "5090", "5091", 1)))
-	if err != nil || got[2].Result != "updated" {
+	if err != nil || got[2].Action != "updated" {
 		t.Errorf("%v %v", got, err)
 	}
 	b.get("/v1.0/providers/out").ok().has(`{"hostname":"127.0.0.1:5091"}`)
@@ -69,7 +69,7 @@ func TestProvisionThroughTheClient(t *testing.T) {
 	b := newBench(t)
 	c := &client.Client{URL: b.url, Accesskey: adminKey}
 	got, err := c.Apply(t.Context(), fileOf(t, contractFile))
-	if err != nil || len(got) != 6 || got[0].Result != "created" {
+	if err != nil || len(got) != 6 || got[0].Action != "created" {
 		t.Fatalf("%v %v", got, err)
 	}
 	_, err = c.Apply(t.Context(), fileOf(t, `{"tags":[{"id":"a"},{"id":"b","nam":"x"}]}`))

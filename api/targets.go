@@ -87,7 +87,9 @@ func (s *Server) importTargets(r *request, targets *served[resource.OutdialTarge
 	if err := s.insertTargets(r.Context(), good); err != nil {
 		return nil, err
 	}
-	s.changed("outdial", "updated", r.id())
+	for _, t := range good {
+		s.changed("outdialtarget", "created", t)
+	}
 	report.Imported = len(good)
 	for _, t := range good[:min(shownResults, len(good))] {
 		report.Result = append(report.Result, targets.reveal(r.Context(), t))

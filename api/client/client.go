@@ -124,7 +124,7 @@ func failure(res *http.Response, raw []byte) error {
 type Applied struct {
 	Collection string `json:"collection"`
 	ID         string `json:"id"`
-	Result     string `json:"result"` // created, updated or unchanged
+	Action     string `json:"action"` // created, updated or unchanged
 }
 
 // Apply creates or updates the objects of a provisioning file: lists of bodies

@@ -23,7 +23,7 @@ func TestApplySendsTheFileAndReadsTheResult(t *testing.T) {
 		if r.URL.Path != "/v1.0/provision" || r.Header.Get("Authorization") != "Bearer key" || string(raw) != `{"tags":[{"id":"a"}]}` {
 			t.Errorf("%s %v %s", r.URL.Path, r.Header, raw)
 		}
-		io.WriteString(w, `{"result":[{"collection":"tags","id":"a","result":"created"}]}`)
+		io.WriteString(w, `{"result":[{"collection":"tags","id":"a","action":"created"}]}`)
 	})
 	got, err := c.Apply(t.Context(), map[string][]json.RawMessage{"tags": {json.RawMessage(`{"id":"a"}`)}})
 	if err != nil || len(got) != 1 || got[0] != (Applied{"tags", "a", "created"}) {
