@@ -146,8 +146,11 @@ func (s *Stack) handleCancel(cancel *sipmsg.Request, source *flow) {
 	case invite == nil:
 		s.refuse(cancel, source, 481, "")
 	case d != nil && d.receiveCancel(cancel, source, invite.tx):
-	default: // answered already, or a re-INVITE: 200 and no effect (RFC 3261 9.2)
+	default: // answered already: 200 and no effect (RFC 3261 9.2)
 		s.refuse(cancel, source, 200, "")
+		if d := s.find(cancel.CallID().Value(), toTag(cancel)); d != nil {
+			d.cancelOffer(invite.tx) // a re-INVITE may still be open
+		}
 	}
 }
 

@@ -2,7 +2,6 @@ package sip
 
 import (
 	"context"
-	"strconv"
 	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
@@ -35,6 +34,10 @@ func (o *offerState) wake() {
 		o.changed = make(chan struct{})
 	}
 }
+
+// complete tells whether the initial offer has been answered. In a dialog that
+// is still early an UPDATE may offer only then (RFC 3311 5.1).
+func (o *offerState) complete() bool { return o.local != nil && o.remote != nil }
 
 // Reoffer sends a new offer (re-INVITE, or UPDATE while the dialog is early and
 // the peer allows it) and returns the peer's answer. It waits for an exchange
@@ -98,12 +101,12 @@ func (d *Dialog) offerOnce(ctx context.Context, sdp []byte) (*sipmsg.Response, e
 	method := sipmsg.INVITE
 	if d.state != confirmed {
 		method = sipmsg.UPDATE
-		if !d.peer.update || sdp == nil {
+		if !d.peer.update || sdp == nil || !d.offer.complete() {
 			d.mu.Unlock()
 			return nil, ErrState
 		}
 	}
-	d.sendOffer(method, sdp, func(res *sipmsg.Response, err error) { results <- result{res, err} })
+	sent := d.sendOffer(method, sdp, func(res *sipmsg.Response, err error) { results <- result{res, err} })
 	d.mu.Unlock()
 	select {
 	case r := <-results:
@@ -111,7 +114,19 @@ func (d *Dialog) offerOnce(ctx context.Context, sdp []byte) (*sipmsg.Response, e
 	case <-d.done:
 		return nil, ErrEnded
 	case <-ctx.Done():
+		d.withdraw(sent)
 		return nil, ctx.Err()
+	}
+}
+
+// withdraw cancels a re-INVITE that is not answered in time, so that it does
+// not stand in the way of others. Without a provisional response Timer B ends
+// it.
+func (d *Dialog) withdraw(x *exchange) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if x.heard && d.offer.ours && x.req.IsInvite() {
+		d.cancelRequest(x.req, x.flow, Cause{})
 	}
 }
 
@@ -139,7 +154,7 @@ func (d *Dialog) awaitTurn(ctx context.Context) error {
 
 // sendOffer sends a re-INVITE or UPDATE; mu is held, and held when done is
 // called.
-func (d *Dialog) sendOffer(method sipmsg.RequestMethod, sdp []byte, done func(*sipmsg.Response, error)) {
+func (d *Dialog) sendOffer(method sipmsg.RequestMethod, sdp []byte, done func(*sipmsg.Response, error)) *exchange {
 	d.offer.ours = true
 	var sent *sipmsg.Request
 	build := func() *sipmsg.Request {
@@ -150,7 +165,7 @@ func (d *Dialog) sendOffer(method sipmsg.RequestMethod, sdp []byte, done func(*s
 		setSDP(sent, sdp)
 		return sent
 	}
-	d.send(build, func(res *sipmsg.Response, err error) {
+	return d.send(build, func(res *sipmsg.Response, err error) {
 		d.offer.ours = false
 		defer d.offer.wake()
 		switch {
@@ -200,80 +215,4 @@ func (d *Dialog) offerAccepted(req *sipmsg.Request, res *sipmsg.Response, sdp []
 		}
 		d.offer.local = answer
 	})
-}
-
-// receiveOffer takes a re-INVITE, or an UPDATE with or without an offer. Of two
-// offers that meet, both are refused with 491 (RFC 3261 14.2, RFC 3311 5.2).
-func (d *Dialog) receiveOffer(req *sipmsg.Request, tx *sipmsg.ServerTx) {
-	sdp := sdpOf(req)
-	switch {
-	case d.refusesInterval(req, tx):
-		return
-	case req.Method == sipmsg.UPDATE && sdp == nil:
-		d.refreshed(req, tx)
-		return
-	case d.offer.ours || req.IsInvite() && (d.state == calling || d.state == proceeding):
-		d.reply(tx, req, 491, "", nil)
-		return
-	case d.offer.theirs != nil || d.unconfirmed != nil && req.IsInvite() || d.state == ringing && req.IsInvite():
-		d.reply(tx, req, 500, "", nil, sipmsg.NewHeader("Retry-After", strconv.Itoa(d.stack.random(10))))
-		return
-	}
-	pending := &pendingOffer{req, tx}
-	d.offer.theirs = pending
-	d.tell(func(h DialogHandler) {
-		answer, status := h.Offered(sdp)
-		d.answerOffer(pending, answer, status)
-	})
-}
-
-// refreshed answers an UPDATE that carries no offer: a new Contact, or a
-// refresh of the session.
-func (d *Dialog) refreshed(req *sipmsg.Request, tx *sipmsg.ServerTx) {
-	if req.Contact() != nil {
-		d.retarget(&req.Contact().Address)
-	}
-	d.session.offered(req, d.stack.cfg)
-	d.reply(tx, req, 200, "", nil, d.session.answer(d, req)...)
-}
-
-// answerOffer sends what the handler decided about the peer's offer.
-func (d *Dialog) answerOffer(p *pendingOffer, answer []byte, status int) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.offer.theirs != p {
-		return // refused already: the dialog ended meanwhile
-	}
-	d.offer.theirs = nil
-	defer d.offer.wake()
-	if answer == nil || status < 200 || status > 299 {
-		if status < 300 {
-			status = 488
-		}
-		d.reply(p.tx, p.req, status, "", nil)
-		return
-	}
-	if p.req.Contact() != nil {
-		d.retarget(&p.req.Contact().Address) // target refresh, RFC 3261 12.2.2
-	}
-	d.session.offered(p.req, d.stack.cfg)
-	offer := sdpOf(p.req)
-	if offer != nil {
-		d.offer.remote = offer
-	}
-	if p.req.IsInvite() {
-		d.succeed(p.tx, p.req, answer, offer == nil)
-		return
-	}
-	d.offer.local = answer
-	d.reply(p.tx, p.req, 200, "", answer, d.session.answer(d, p.req)...)
-}
-
-// refusePending answers an offer that is still open when the dialog ends (RFC
-// 3261 15.1.2); mu is held.
-func (d *Dialog) refusePending() {
-	if p := d.offer.theirs; p != nil {
-		d.offer.theirs = nil
-		d.reply(p.tx, p.req, 487, "", nil)
-	}
 }

@@ -283,3 +283,61 @@ func TestHangupDuringLateOffer(t *testing.T) {
 			0.820  bob → alice  200 BYE`)
 	})
 }
+
+// A re-INVITE that the peer only says 100 to is cancelled when our patience
+// ends; the session stays as it was, and the next offer goes through.
+func TestReinviteCancelled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLadder()
+		alice, bob, out, _ := established(t, l)
+		bob.offered = func(sdp []byte) ([]byte, int) {
+			if string(sdp) == "v=slow" {
+				time.Sleep(10 * time.Second)
+			}
+			return []byte("v=renewed"), 200
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := out.Reoffer(ctx, []byte("v=slow")); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("error %v", err)
+		}
+		reoffer(t, out, "v=quick", "v=renewed")
+		out.Hangup(Cause{})
+		settle(t, alice, bob)
+		l.check(t, `
+			0.000  alice → bob  INVITE sdp
+			0.210  bob → alice  100 INVITE
+			1.000  alice → bob  CANCEL
+			1.010  bob → alice  200 CANCEL
+			1.010  bob → alice  487 INVITE
+			1.020  alice → bob  ACK
+			1.020  alice → bob  INVITE sdp
+			1.230  bob → alice  100 INVITE
+			10.010  bob → alice  200 INVITE sdp
+			10.020  alice → bob  ACK
+			10.020  alice → bob  BYE
+			10.030  bob → alice  200 BYE`)
+	})
+}
+
+// Before the initial offer is answered nobody may make another.
+func TestUpdateTooEarly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLadder()
+		bob := l.party(t, bobIP)
+		r := l.raw(t, aliceIP, bobIP)
+		in := r.invite(bob, "Allow: INVITE, UPDATE")
+		in.Provisional(180, "", nil)
+		r.response(180)
+		if _, err := in.Reoffer(t.Context(), []byte("v=x")); !errors.Is(err, ErrState) {
+			t.Errorf("error %v", err)
+		}
+		r.inDialog(in, "UPDATE", 2, "\n\nv=early")
+		if res := r.response(500); res.GetHeader("Retry-After") == nil {
+			t.Error("500 without Retry-After")
+		}
+		in.Reject(486, "")
+		r.response(486)
+		settle(t, bob)
+	})
+}

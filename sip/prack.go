@@ -181,3 +181,8 @@ func (d *Dialog) sendPrack(rseq uint32, answer []byte) {
 		}
 	})
 }
+
+// rack is the value of a RAck header.
+func rack(rseq, seq uint32) string {
+	return strconv.FormatUint(uint64(rseq), 10) + " " + strconv.FormatUint(uint64(seq), 10) + " INVITE"
+}
