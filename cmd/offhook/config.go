@@ -225,7 +225,9 @@ func setField(field reflect.Value, text string) error {
 // check finds what can't work, before anything is started.
 func (c *Config) check() error {
 	var faults []error
-	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf("configuration: "+format, args...)) }
+	fault := func(format string, args ...any) {
+		faults = append(faults, fmt.Errorf("configuration: "+format, args...))
+	}
 	if _, _, err := c.RTP.span(); err != nil {
 		fault("rtp.ports: %v", err)
 	}

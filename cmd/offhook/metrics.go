@@ -1,0 +1,34 @@
+package main
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+)
+
+// register adds what the server counts to the metrics.
+func (s *Server) register(r *prometheus.Registry) error {
+	gauge := func(name, help string, f func() float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "offhook", Name: name, Help: help}, f)
+	}
+	counter := func(name, help string, f func() float64) prometheus.Collector {
+		return prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: "offhook", Name: name, Help: help}, f)
+	}
+	for _, c := range []prometheus.Collector{
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		gauge("calls", "Live calls.", func() float64 { return float64(s.exchange.Live()) }),
+		counter("calls_started_total", "Calls since the start.", func() float64 { return float64(s.exchange.Started()) }),
+		gauge("activeflows", "Flows that run.", func() float64 { return float64(s.runner.Running()) }),
+		gauge("media_ports", "Open media ports.", func() float64 { return float64(s.media.Ports()) }),
+		gauge("sip_dialogs", "SIP dialogs.", func() float64 { return float64(s.exchange.Dialogs()) }),
+		gauge("sip_ignored_sources", "Addresses that are ignored because they scan.", func() float64 { return float64(s.exchange.Ignored()) }),
+		gauge("websocket_subscribers", "WebSocket connections.", func() float64 { return float64(s.hub.Counters().Subscribers) }),
+		counter("webhooks_delivered_total", "Webhooks delivered.", func() float64 { return float64(s.webhooks.Counters().Delivered) }),
+		counter("webhooks_failed_total", "Attempts to deliver a webhook that failed.", func() float64 { return float64(s.webhooks.Counters().Failed) }),
+	} {
+		if err := r.Register(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,358 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"offhook/api"
+	"offhook/call"
+	"offhook/call/callflow"
+	"offhook/event"
+	"offhook/flow/action"
+	"offhook/media"
+	"offhook/media/audio"
+	"offhook/outbound"
+	"offhook/resource"
+	"offhook/sip"
+	"offhook/speech"
+	"offhook/speech/espeak"
+	"offhook/speech/openai"
+	"offhook/store"
+)
+
+// serveCommand runs the server.
+type serveCommand struct {
+	Config    string   `help:"Configuration file (YAML); every key may also come from the environment, see docs/configuration.md." placeholder:"FILE"`
+	Provision []string `help:"Resources to create or update at start (YAML or JSON)." placeholder:"FILE"`
+	Log       string   `help:"Least important lines to log." enum:"debug,info,warn,error" default:"info"`
+}
+
+// Run serves until the context ends, then drains.
+func (s serveCommand) Run(p program) error {
+	cfg, err := LoadConfig(s.Config, p.environ)
+	if err != nil {
+		return err
+	}
+	cfg.Provision = append(cfg.Provision, s.Provision...)
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(s.Log)); err != nil {
+		return err
+	}
+	server, err := Start(p.ctx, cfg, logger(p.stderr, level), p.stdout)
+	if err != nil {
+		return err
+	}
+	<-p.ctx.Done()
+	return server.Stop()
+}
+
+func logger(w io.Writer, level slog.Level) *slog.Logger {
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
+}
+
+// step is one part of the server that is started, and stopped after all that
+// were started after it.
+type step struct {
+	name  string
+	start func(context.Context) error
+	stop  func(context.Context) error // nil: nothing to stop
+}
+
+// Server is a running offhook.
+type Server struct {
+	cfg     Config
+	log     *slog.Logger
+	out     io.Writer
+	started []step
+	live    context.Context // ends when background work shall end
+	end     context.CancelFunc
+
+	db       *store.DB
+	hub      *event.Hub
+	webhooks *event.Webhooks
+	speech   speech.Synthesizer
+	audio    *audio.Library
+	media    *media.Engine
+	runner   *callflow.Runner
+	exchange *call.Exchange
+	api      *api.Server
+	http     *http.Server
+	listener net.Listener
+	key      string
+	policy   outbound.Policy
+}
+
+// Start starts every part in order. What a newcomer should see goes to out.
+func Start(ctx context.Context, cfg Config, log *slog.Logger, out io.Writer) (*Server, error) {
+	s := &Server{cfg: cfg, log: log, out: out, policy: outbound.Policy{AllowPrivate: cfg.OutboundHTTP.AllowPrivate, Timeout: 30 * time.Second}}
+	s.live, s.end = context.WithCancel(context.WithoutCancel(ctx))
+	for _, st := range s.steps() {
+		if err := st.start(ctx); err != nil {
+			s.stop()
+			return nil, fmt.Errorf("start %s: %w", st.name, err)
+		}
+		s.started = append(s.started, st)
+	}
+	return s, nil
+}
+
+// steps is the order of start; stop goes through it upside down.
+func (s *Server) steps() []step {
+	return []step{
+		{"store", s.startStore, func(context.Context) error { return s.db.Close() }},
+		{"access key", s.startKey, nil},
+		{"events", s.startEvents, s.stopEvents},
+		{"speech", s.startSpeech, func(context.Context) error { s.audio.Close(); return nil }},
+		{"media", s.startMedia, func(context.Context) error { return s.media.Close() }},
+		{"calls", s.makeExchange, nil},
+		{"api", s.makeAPI, nil},
+		{"resources", s.provision, nil},
+		{"signalling", s.startExchange, s.stopExchange},
+		{"http", s.startHTTP, s.stopHTTP},
+	}
+}
+
+// Stop drains and stops everything. Its error is what went wrong on the way.
+func (s *Server) Stop() error {
+	s.log.Info("stopping", "calls", s.exchange.Live(), "timeout", s.cfg.ShutdownTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.ShutdownTimeout)
+	s.exchange.Drain(ctx)
+	cancel()
+	return s.stop()
+}
+
+// stepTimeout is how long one step may take to stop.
+const stepTimeout = 10 * time.Second
+
+func (s *Server) stop() error {
+	var faults []error
+	for i := len(s.started) - 1; i >= 0; i-- {
+		st := s.started[i]
+		if st.stop == nil {
+			continue
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), stepTimeout)
+		if err := st.stop(ctx); err != nil {
+			faults = append(faults, fmt.Errorf("stop %s: %w", st.name, err))
+		}
+		cancel()
+	}
+	s.end()
+	s.started = nil
+	return errors.Join(faults...)
+}
+
+func (s *Server) startStore(ctx context.Context) (err error) {
+	s.db, err = store.Open(ctx, store.Options{URL: s.cfg.Store.URL, DataDir: s.cfg.DataDir, Logger: s.log})
+	return err
+}
+
+// startKey finds the administrator's key: configured, else the one in
+// data_dir, else a new one that is kept there and printed once.
+func (s *Server) startKey(context.Context) error {
+	if s.key = s.cfg.AccessKey; s.key != "" {
+		return nil
+	}
+	path := keyPath(s.cfg.DataDir)
+	raw, err := os.ReadFile(path)
+	if err == nil {
+		s.key = strings.TrimSpace(string(raw))
+		return nil
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	secret := make([]byte, 24)
+	if _, err := rand.Read(secret); err != nil {
+		return err
+	}
+	s.key = "ok_" + base64.RawURLEncoding.EncodeToString(secret)
+	if err := os.MkdirAll(s.cfg.DataDir, 0o700); err != nil {
+		return err
+	}
+	if err := os.WriteFile(path, []byte(s.key+"\n"), 0o600); err != nil {
+		return err
+	}
+	fmt.Fprintf(s.out, "access key (kept in %s, shown this once): %s\n", path, s.key)
+	return nil
+}
+
+func keyPath(dataDir string) string { return filepath.Join(dataDir, "accesskey") }
+
+func (s *Server) startEvents(ctx context.Context) error {
+	s.hub = event.NewHub()
+	s.db.OnCommit(s.hub.Publish)
+	s.webhooks = event.NewWebhooks(s.db, event.WebhookOptions{
+		Client: outbound.NewClient(s.policy), Logger: s.log,
+		Customer: func(ctx context.Context, id string) (*resource.Customer, error) { return s.api.Customer(ctx, id) },
+	})
+	return nil
+}
+
+func (s *Server) stopEvents(context.Context) error {
+	s.end() // ends deliveries; what is left stays in the outbox
+	s.hub.Close()
+	return nil
+}
+
+// promptCache bounds the speech on disk.
+const promptCache = 1 << 30
+
+func (s *Server) startSpeech(context.Context) error {
+	s.speech = speech.NewCache(s.engine(), filepath.Join(s.cfg.DataDir, "speech"), promptCache)
+	s.audio = audio.NewLibrary(audio.LibraryConfig{
+		Roots:  []string{s.cfg.DataDir, s.cfg.musicDir()},
+		Client: outbound.NewClient(s.policy),
+	})
+	return nil
+}
+
+// engine is the configured speech engine.
+func (s *Server) engine() speech.Synthesizer {
+	c := s.cfg.Speech.TTS
+	if c.Engine == "openai" {
+		return openai.New(openai.Options{URL: c.URL, Model: c.Model, Voice: c.Voice, APIKey: c.APIKey})
+	}
+	return espeak.New(espeak.Options{Voice: c.Voice, Logger: s.log})
+}
+
+func (s *Server) startMedia(context.Context) (err error) {
+	low, high, err := s.cfg.RTP.span()
+	if err != nil {
+		return err
+	}
+	s.media, err = media.New(media.Config{MinPort: low, MaxPort: high, RTPTimeout: s.cfg.RTP.Timeout, Logger: s.log})
+	return err
+}
+
+func (s *Server) makeExchange(ctx context.Context) (err error) {
+	web := callflow.Web{DB: s.db, Client: outbound.NewClient(outbound.Policy{
+		AllowPrivate: s.cfg.OutboundHTTP.AllowPrivate, Timeout: 10 * time.Second, MaxBytes: 1 << 20})}
+	s.runner = callflow.New(callflow.Config{DB: s.db, Verbs: action.Verbs, Web: web, Logger: s.log})
+	s.exchange, err = call.New(call.Config{
+		SIP:   sip.Config{Listen: s.cfg.SIP.Listen, UserAgent: "offhook", Logger: s.log},
+		Media: s.media, DB: s.db, Speech: s.speech, Audio: s.audio,
+		RecordingDir: filepath.Join(s.cfg.DataDir, "recordings"), Codecs: s.cfg.Codecs,
+		Domain: s.cfg.SIP.Domain, ExternalIP: s.cfg.SIP.ExternalIP, AdminCustomerID: resource.AdminCustomerID,
+		MaxCalls: s.cfg.MaxCalls, RequireOwnedSource: s.cfg.RequireOwnedSource, Logger: s.log,
+		Run: s.runner.Run, Recorded: s.runner.Recorded, Music: s.music,
+	})
+	if err != nil {
+		return err
+	}
+	s.runner.Use(s.exchange, callflow.Services{})
+	return s.runner.Recover(ctx)
+}
+
+func (s *Server) makeAPI(ctx context.Context) (err error) {
+	registry := prometheus.NewRegistry()
+	if err := s.register(registry); err != nil {
+		return err
+	}
+	s.api, err = api.New(ctx, api.Config{
+		Store: s.db, Accesskey: s.key, Events: s.hub, Metrics: registry, Logger: s.log, Verbs: action.Verbs, Version: versionText(),
+		RequireOwnedSource: s.cfg.RequireOwnedSource, Domain: s.domain,
+		RecordingFile: func(r resource.Recording) string { return s.exchange.RecordingFile(&r) },
+		Changed:       s.changed,
+		Live:          live{s.runner, s.exchange}, Registrations: registrations{s.exchange}, Carriers: carriers{s.exchange},
+	})
+	if err == nil {
+		go s.webhooks.Run(s.live)
+	}
+	return err
+}
+
+// domain is where phones register, as the API shows it.
+func (s *Server) domain() string {
+	if s.cfg.SIP.Domain != "" {
+		return s.cfg.SIP.Domain
+	}
+	if s.cfg.SIP.ExternalIP != "" {
+		return s.cfg.SIP.ExternalIP
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		return "offhook"
+	}
+	return name
+}
+
+// changed lets the exchange heed a changed resource at once.
+func (s *Server) changed(_, action string, row any) {
+	s.exchange.Changed(s.live, row, action == "deleted")
+}
+
+// provision applies the provisioning files.
+func (s *Server) provision(ctx context.Context) error {
+	for _, path := range s.cfg.Provision {
+		body, err := readResources(path)
+		if err != nil {
+			return err
+		}
+		applied, err := s.api.Provision(ctx, body)
+		if err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		s.log.Info("provisioned", "file", path, "resources", len(applied))
+	}
+	return nil
+}
+
+// readResources reads a provisioning file: a map from collection to bodies, in
+// YAML or JSON.
+func readResources(path string) (map[string][]json.RawMessage, error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := yaml.YAMLToJSON(raw)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %s", path, yaml.FormatError(err, false, true))
+	}
+	var body map[string][]json.RawMessage
+	if err := json.Unmarshal(plain, &body); err != nil {
+		return nil, fmt.Errorf("%s: a map from collection (such as flows) to a list of bodies is needed: %w", path, err)
+	}
+	return body, nil
+}
+
+func (s *Server) startExchange(ctx context.Context) error { return s.exchange.Start(s.live) }
+
+func (s *Server) stopExchange(ctx context.Context) error {
+	s.exchange.Drain(ctx)
+	return s.exchange.Close(ctx)
+}
+
+func (s *Server) startHTTP(ctx context.Context) (err error) {
+	if s.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", s.cfg.HTTP.Listen); err != nil {
+		return err
+	}
+	s.http = &http.Server{Handler: s.api, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
+	go func() {
+		if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+			s.log.Error("http", "error", err)
+		}
+	}()
+	s.log.Info("ready", "api", "http://"+s.listener.Addr().String(), "sip", s.exchange.Addrs())
+	return nil
+}
+
+func (s *Server) stopHTTP(ctx context.Context) error {
+	return errors.Join(s.http.Shutdown(ctx), s.api.Shutdown(ctx))
+}
