@@ -75,7 +75,7 @@ func New(cfg Config) (*Exchange, error) {
 		cfg.Domain = "offhook"
 	}
 	x := &Exchange{cfg: cfg, calls: map[string]*Call{}, presses: make(chan press, 4096)}
-	x.transfers.live = map[string]*transfer{}
+	x.transfers.live = map[string]*Handover{}
 	door, err := newDoor(x)
 	if err != nil {
 		return nil, err
@@ -255,3 +255,9 @@ func telOrSIP(user string) string {
 	}
 	return resource.TypeSIP
 }
+
+// Dialogs returns how many SIP dialogs there are.
+func (x *Exchange) Dialogs() int { return x.stack.Dialogs() }
+
+// Ignored returns how many addresses are ignored because they scan.
+func (x *Exchange) Ignored() int { return len(x.door.guard.Ignored()) }

@@ -109,7 +109,7 @@ func (x *Exchange) recover(ctx context.Context) error {
 	}
 	return x.cfg.DB.Write(ctx, func(tx *store.Tx) error {
 		for _, r := range recordings {
-			if err := x.closeRecording(tx, r, files[x.recordingFile(r)]); err != nil {
+			if err := x.closeRecording(tx, r, files[x.RecordingFile(r)]); err != nil {
 				return err
 			}
 		}

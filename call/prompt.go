@@ -221,7 +221,7 @@ func (x *Exchange) RecordingPath(ctx context.Context, customerID, ref string) (s
 	if err != nil {
 		return "", fmt.Errorf("recording %q: %w", ref, err)
 	}
-	return x.recordingFile(r), nil
+	return x.RecordingFile(r), nil
 }
 
 func lastSlash(s string) int {

@@ -35,8 +35,8 @@ type recording struct {
 	ended  chan struct{} // closed when the file is whole and the row says so
 }
 
-// recordingFile is where a recording's file is, under its final name.
-func (x *Exchange) recordingFile(r *resource.Recording) string {
+// RecordingFile is where a recording's file is, under its final name.
+func (x *Exchange) RecordingFile(r *resource.Recording) string {
 	return filepath.Join(x.cfg.RecordingDir, r.CustomerID, r.ID+"."+r.Format)
 }
 
@@ -86,7 +86,7 @@ func (c *Call) record(ctx context.Context, o RecordOptions) (*recording, error) 
 	}
 	c.mu.Lock() // a recording that ends at once waits for its fields
 	file, err := recorder.Start(recorder.Options{
-		Path: c.x.recordingFile(&r.row), Format: recorder.Format(r.row.Format), Channels: r.row.Channels,
+		Path: c.x.RecordingFile(&r.row), Format: recorder.Format(r.row.Format), Channels: r.row.Channels,
 		Direction: recorder.Direction(r.row.Direction),
 		Rate:      rate, MaxDuration: o.Duration, Silence: o.Silence, Logger: c.x.cfg.Logger,
 		OnEnd: func(res recorder.Result) { c.recorded(r, res) },

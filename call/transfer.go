@@ -28,16 +28,16 @@ type TransferOptions struct {
 // transfers are those that are not over.
 type transfers struct {
 	mu   sync.Mutex
-	live map[string]*transfer // by customer and id
+	live map[string]*Handover // by customer and id
 }
 
-// transfer hands a conversation from its transferer to somebody new.
+// Handover is a transfer under way: it hands a conversation from its transferer to somebody new.
 //
 // Attended: consulting → completed | canceled | failed. The transferer talks
 // to the new party while the others are parked; completing it, or hanging up,
 // leaves the others with the new party. A transferer who hangs up before the
 // answer has made it a blind one. Blind: ringing → completed | failed.
-type transfer struct {
+type Handover struct {
 	x          *Exchange
 	transferer *Call
 	talk       *conversation
@@ -61,7 +61,7 @@ func (c *Call) Transfer(ctx context.Context, o TransferOptions) (resource.Transf
 	if c.x.transferring(s.talk) {
 		return resource.Transfer{}, fmt.Errorf("%w: its conversation is being transferred already", ErrState)
 	}
-	t := &transfer{x: c.x, transferer: c, talk: s.talk, decided: make(chan string, 8), over: make(chan struct{})}
+	t := &Handover{x: c.x, transferer: c, talk: s.talk, decided: make(chan string, 8), over: make(chan struct{})}
 	t.row = resource.Transfer{
 		Identity: resource.Identity{ID: o.ID, CustomerID: c.CustomerID(), TMCreate: resource.Now()},
 		Type:     "attended", Status: "consulting", TransfererCallID: c.ID(),
@@ -99,30 +99,30 @@ func (x *Exchange) transferring(v *conversation) bool {
 }
 
 // FindTransfer returns a transfer that is not over.
-func (x *Exchange) FindTransfer(customerID, id string) (*transfer, bool) {
+func (x *Exchange) FindTransfer(customerID, id string) (*Handover, bool) {
 	x.transfers.mu.Lock()
 	defer x.transfers.mu.Unlock()
 	t, ok := x.transfers.live[callKey(customerID, id)]
 	return t, ok
 }
 
-func (t *transfer) snapshot() resource.Transfer {
+func (t *Handover) snapshot() resource.Transfer {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.row
 }
 
 // Complete leaves the others with the new party. It returns when that is so.
-func (t *transfer) Complete(ctx context.Context) (resource.Transfer, error) {
+func (t *Handover) Complete(ctx context.Context) (resource.Transfer, error) {
 	return t.decide(ctx, "complete")
 }
 
 // Cancel ends the new party's call and takes the others back.
-func (t *transfer) Cancel(ctx context.Context) (resource.Transfer, error) {
+func (t *Handover) Cancel(ctx context.Context) (resource.Transfer, error) {
 	return t.decide(ctx, "cancel")
 }
 
-func (t *transfer) decide(ctx context.Context, what string) (resource.Transfer, error) {
+func (t *Handover) decide(ctx context.Context, what string) (resource.Transfer, error) {
 	select {
 	case t.decided <- what:
 	case <-t.over:
@@ -137,7 +137,7 @@ func (t *transfer) decide(ctx context.Context, what string) (resource.Transfer, 
 }
 
 // run is the whole life of a transfer, in a straight line.
-func (t *transfer) run(o TransferOptions, placed func()) {
+func (t *Handover) run(o TransferOptions, placed func()) {
 	arrived := t.talk.expect() // the conversation stays open while we ring
 	defer arrived()
 	t.save(true)
@@ -155,7 +155,7 @@ func (t *transfer) run(o TransferOptions, placed func()) {
 
 // conduct rings the new party and sees the transfer through; it returns the
 // status in which it ended.
-func (t *transfer) conduct(o TransferOptions, placed func()) string {
+func (t *Handover) conduct(o TransferOptions, placed func()) string {
 	others := t.talk.others(t.transferer)
 	for _, s := range others {
 		t.transferer.unchain(s.call)
@@ -215,7 +215,7 @@ type rungResult struct {
 }
 
 // ring rings the new party in the background.
-func (t *transfer) ring(ctx context.Context, o TransferOptions, placed func()) <-chan rungResult {
+func (t *Handover) ring(ctx context.Context, o TransferOptions, placed func()) <-chan rungResult {
 	answer := make(chan rungResult, 1)
 	go func() {
 		defer placed()
@@ -247,7 +247,7 @@ func (c *Call) otherParty() resource.Address {
 }
 
 // rung goes on when the new party has answered or can't be had.
-func (t *transfer) rung(r rungResult, o TransferOptions, others []*seat, blind bool) string {
+func (t *Handover) rung(r rungResult, o TransferOptions, others []*seat, blind bool) string {
 	t.transferer.stage.set(layerRinging, nil)
 	if r.call == nil {
 		t.tell(o, statusOf(r.cause))
@@ -273,7 +273,7 @@ func (t *transfer) rung(r rungResult, o TransferOptions, others []*seat, blind b
 }
 
 // consult lets transferer and new party talk until one of them decides.
-func (t *transfer) consult(s *seat, others []*seat) string {
+func (t *Handover) consult(s *seat, others []*seat) string {
 	for {
 		select {
 		case what := <-t.decided:
@@ -297,7 +297,7 @@ func (t *transfer) consult(s *seat, others []*seat) string {
 }
 
 // handOver lets the transferer go and the others hear that somebody is rung.
-func (t *transfer) handOver(others []*seat) {
+func (t *Handover) handOver(others []*seat) {
 	for _, s := range others {
 		s.call.stage.set(layerHold, tone.New(s.call.rate(), tone.Ringback()))
 	}
@@ -305,7 +305,7 @@ func (t *transfer) handOver(others []*seat) {
 }
 
 // abandoned reports whether nobody is left to be handed over.
-func (t *transfer) abandoned(others []*seat) bool {
+func (t *Handover) abandoned(others []*seat) bool {
 	for _, s := range others {
 		if s.call.ctx.Err() == nil {
 			return false
@@ -321,7 +321,7 @@ func unpark(seats []*seat) {
 }
 
 // complete tells that the new party has taken over.
-func (t *transfer) complete() {
+func (t *Handover) complete() {
 	row := t.snapshot()
 	from, to := t.x.personOf(t.transferer), t.x.personOf(t.target)
 	t.x.cfg.DB.Enqueue(func(tx *store.Tx) error {
@@ -350,7 +350,7 @@ func (x *Exchange) personOf(c *Call) string {
 	return a.Target
 }
 
-func (t *transfer) tell(o TransferOptions, status int) {
+func (t *Handover) tell(o TransferOptions, status int) {
 	if o.Progress != nil {
 		o.Progress(status)
 	}
@@ -365,7 +365,7 @@ func statusOf(c Cause) int {
 }
 
 // save writes the transfer's row.
-func (t *transfer) save(create bool) {
+func (t *Handover) save(create bool) {
 	row := t.snapshot()
 	t.x.cfg.DB.Enqueue(func(tx *store.Tx) error {
 		if create {
