@@ -3,9 +3,9 @@ package audio
 import "offhook/media/resample"
 
 // Loop plays a clip over and over at rate Hz without a seam: the last sample is
-// followed by the first, also where the clip is resampled. While the clip is
-// still growing the player waits at its end with silence. It implements
-// media.Source and ends only for a clip that has no audio.
+// followed by the first, also where the clip is resampled, if it is complete by
+// now. While a clip is still growing the player waits at its end with silence.
+// It implements media.Source and ends only for a clip that has no audio.
 func Loop(c *Clip, rate int) *Source {
 	p := c.round(rate)
 	return &Source{clip: p, k: p.first, loop: true}
