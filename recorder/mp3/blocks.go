@@ -14,7 +14,7 @@ const (
 	attackLeast = 1e-6
 	// shortWorth is how much dearer short blocks may be than a long one, for
 	// that they keep the noise of an attack from sounding before it.
-	shortWorth = 1.2
+	shortWorth = 1.4
 	// typicalValue is what quantised values are on average at the usual bit
 	// rates.
 	typicalValue = 1
