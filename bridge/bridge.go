@@ -5,7 +5,6 @@ package bridge
 import (
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 
 	"offhook/media"
@@ -31,10 +30,8 @@ type Bridge struct {
 	technique atomic.Pointer[string]
 	count     atomic.Int64
 
-	mu     sync.Mutex
-	closed bool
-
 	// The shard's from here.
+	closed  bool
 	members []*Member
 	relayed bool
 	rate    int
@@ -55,6 +52,7 @@ func New(e *media.Engine, name string) *Bridge {
 type JoinOptions struct {
 	Mute     bool // not heard until SetMute(false)
 	NoDigits bool // key presses of others are not sent on to this member
+	Watch    bool // Talking is wanted: audio is decoded for it even in a bridge of two
 }
 
 // Member is a port in a bridge.
@@ -81,6 +79,9 @@ func (b *Bridge) Join(p *media.Port, o JoinOptions) *Member {
 	m.seat = b.group.Join(p)
 	posted := b.group.Post(func() {
 		b.members = append(b.members, m)
+		if b.closed {
+			b.remove(m)
+		}
 		b.group.Touch()
 	})
 	if !posted {
@@ -122,7 +123,7 @@ func (m *Member) SetMute(mute bool) {
 }
 
 // Talking tells whether the member's voice was heard in the last moments. It is
-// false while the bridge relays packets unheard.
+// false while the bridge relays packets unheard, which JoinOptions.Watch prevents.
 func (m *Member) Talking() bool { return m.talking.Load() }
 
 // SetHears says whether listener hears speaker. At first everybody hears all
@@ -177,7 +178,7 @@ func (b *Bridge) Attach(sink media.Sink, rate int) (detach func()) {
 func (b *Bridge) Play(src media.Source) *media.Playback {
 	p := media.NewPlayback(src, b.group.Post)
 	posted := b.group.Post(func() {
-		if b.isClosed() {
+		if b.closed {
 			p.End(ErrClosed)
 			return
 		}
@@ -190,28 +191,22 @@ func (b *Bridge) Play(src media.Source) *media.Playback {
 	return p
 }
 
-// Close ends the bridge: its ports go on by themselves, its playbacks end.
-func (b *Bridge) Close() {
-	b.mu.Lock()
-	b.closed = true
-	b.mu.Unlock()
-	b.group.Post(func() {
-		for _, p := range b.plays {
-			p.End(ErrClosed)
-		}
-		b.plays, b.taps = nil, nil
-		for len(b.members) > 0 {
-			b.remove(b.members[0])
-		}
-		b.setTechnique(Idle)
-	})
-	b.group.Close()
-}
+// Close ends the bridge: its ports go on by themselves, its playbacks end with
+// ErrClosed. It does not wait and may be called again.
+func (b *Bridge) Close() { b.group.Close() }
 
-func (b *Bridge) isClosed() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.closed
+// Closed implements media.Mixer.
+func (x *matrix) Closed() {
+	b := (*Bridge)(x)
+	b.closed = true
+	for _, p := range b.plays {
+		p.End(ErrClosed)
+	}
+	b.plays, b.taps = nil, nil
+	for len(b.members) > 0 {
+		b.remove(b.members[0])
+	}
+	b.setTechnique(Idle)
 }
 
 // Technique is how the audio passes at present: Relay, Mix or Idle.

@@ -2,12 +2,12 @@ package bridge
 
 import "offhook/media"
 
-// The limiter keeps the level sane when many speak at once. Two voices never
-// reach it: it turns the gain down only for sums beyond full scale, at once and
-// before the peak (the frame is known as a whole), and gives it back slowly, so
-// that it does not pump. What little is left over bends in media.Limit.
+// The limiter keeps the level sane when many speak at once. Peaks up to one and a
+// half of full scale bend in media.Limit, without memory; that is all that two
+// voices ever need. For more it turns the gain down, before the peak (the frame is
+// known as a whole), and gives it back slowly, so that it does not pump.
 const (
-	ceiling = 32767
+	ceiling = 49150
 	unity   = 1 << 15 // gains are in Q15
 	release = 1.004   // a frame; 6 dB in 3.5 s
 )

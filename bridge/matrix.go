@@ -44,7 +44,7 @@ func (b *Bridge) pair() (a, c *Member, ok bool) {
 	}
 	a, c = b.members[0], b.members[1]
 	for _, m := range b.members {
-		if m.muted || len(m.deaf) > 0 || m.options.NoDigits || !m.seat.Seated() || !m.seat.Transparent() {
+		if m.muted || len(m.deaf) > 0 || m.options.NoDigits || m.options.Watch || !m.seat.Seated() || !m.seat.Transparent() {
 			return nil, nil, false
 		}
 	}

@@ -98,6 +98,7 @@ type Engine struct {
 
 	mu     sync.Mutex
 	ports  map[*Port]struct{}
+	groups map[*Group]struct{}
 	closed bool
 }
 
@@ -107,7 +108,7 @@ func New(c Config) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{config: c, pool: newPool(c), epoch: time.Now(), ports: make(map[*Port]struct{})}
+	e := &Engine{config: c, pool: newPool(c), epoch: time.Now(), ports: make(map[*Port]struct{}), groups: make(map[*Group]struct{})}
 	for i := range c.Shards {
 		set, err := c.Wire.NewSet()
 		if err != nil {
@@ -124,7 +125,7 @@ func New(c Config) (*Engine, error) {
 	return e, nil
 }
 
-// Close ends all ports and the shards, and waits for them.
+// Close ends all groups, ports and shards, and waits for them.
 func (e *Engine) Close() error {
 	e.mu.Lock()
 	e.closed = true
@@ -132,7 +133,14 @@ func (e *Engine) Close() error {
 	for p := range e.ports {
 		ports = append(ports, p)
 	}
+	groups := make([]*Group, 0, len(e.groups))
+	for g := range e.groups {
+		groups = append(groups, g)
+	}
 	e.mu.Unlock()
+	for _, g := range groups {
+		g.Close()
+	}
 	for _, p := range ports {
 		p.Close()
 	}

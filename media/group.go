@@ -17,26 +17,38 @@ type Mixer interface {
 	Tick()
 	// Digit tells of a key that a seat's party pressed.
 	Digit(s *Seat, d Digit)
+	// Closed is called once when the group is closed, by its owner or with the
+	// Engine, after the last Tick.
+	Closed()
 }
 
 // Group is ports that share a shard and a place in its 20 ms, so that they can
 // exchange frames without locks.
 type Group struct {
-	inbox inbox
-	shard *shard
-	slot  int
-	mixer Mixer
+	engine *Engine
+	inbox  inbox
+	shard  *shard
+	slot   int
+	mixer  Mixer
 
 	seats   []*Seat // the shard's
 	changed bool
 	closed  bool
 }
 
-// NewGroup makes an empty group on the shard that has the least to do.
+// NewGroup makes an empty group on the shard that has the least to do. On a
+// closed Engine it is closed.
 func (e *Engine) NewGroup(m Mixer) *Group {
 	s := e.quietest()
-	g := &Group{shard: s, mixer: m}
+	g := &Group{engine: e, shard: s, mixer: m}
 	g.inbox.owner.Store(s)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		g.inbox.closed = true
+		return g
+	}
+	e.groups[g] = struct{}{}
 	s.post(func() {
 		g.slot = s.quietestSlot()
 		s.enter(g, g.slot)
@@ -59,6 +71,10 @@ func (g *Group) Close() {
 			g.seats[0].port.stand()
 		}
 		g.shard.exit(g, g.slot)
+		g.mixer.Closed()
+		g.engine.mu.Lock()
+		delete(g.engine.groups, g)
+		g.engine.mu.Unlock()
 		for _, fn := range g.inbox.close() {
 			fn()
 		}

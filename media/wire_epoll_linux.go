@@ -46,8 +46,10 @@ func (epollWire) Listen(addr netip.AddrPort) (Conn, error) {
 }
 
 func (c *epollConn) bind(addr netip.AddrPort) error {
-	var sa unix.Sockaddr = &unix.SockaddrInet4{Port: int(addr.Port()), Addr: addr.Addr().Unmap().As4()}
-	if c.six {
+	var sa unix.Sockaddr
+	if !c.six {
+		sa = &unix.SockaddrInet4{Port: int(addr.Port()), Addr: addr.Addr().Unmap().As4()}
+	} else {
 		sa = &unix.SockaddrInet6{Port: int(addr.Port()), Addr: addr.Addr().As16()}
 		// Without IPV6_V6ONLY the port would be taken in IPv4 as well.
 		if err := unix.SetsockoptInt(c.fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1); err != nil {
