@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"offhook/bridge"
+	"offhook/resource"
 )
 
 // conversation is calls that hear each other. It is over when fewer than two
@@ -58,7 +59,7 @@ func (s *seat) enter() error {
 	if c.leg == nil || c.ctx.Err() != nil {
 		return ErrState
 	}
-	s.member = s.talk.bridge.Join(c.leg.port, bridge.JoinOptions{Mute: c.apiHolds})
+	s.member = s.talk.bridge.Join(c.leg.port, bridge.JoinOptions{})
 	c.seat = s
 	c.stage.set(layerRinging, nil)
 	c.stage.set(layerMusic, nil)
@@ -172,6 +173,21 @@ func (v *conversation) adopt(s *seat) error {
 	}
 	v.seats = append(v.seats, s)
 	return nil
+}
+
+// Enter puts the call's sound on a bridge of somebody else's, such as a
+// conference; its ringback and background music end. leave takes it off again
+// and may be called more than once. The call must be up.
+func (c *Call) Enter(b *bridge.Bridge, o bridge.JoinOptions) (m *bridge.Member, leave func(), err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.leg == nil || c.ctx.Err() != nil || c.row.Status != resource.StatusProgressing {
+		return nil, nil, ErrState
+	}
+	m = b.Join(c.leg.port, o)
+	c.stage.set(layerRinging, nil)
+	c.stage.set(layerMusic, nil)
+	return m, sync.OnceFunc(m.Leave), nil
 }
 
 // leaveConversation gives up the call's seat, if it has one.

@@ -218,7 +218,7 @@ func (d *door) faulted(req *sipmsg.Request, known bool) {
 
 // challenge asks for a password.
 func (x *Exchange) challenge(d *sip.Dialog) {
-	x.refuse(d, 407, "Proxy Authentication Required", x.door.auth.Challenge(407, false)...)
+	x.refuse(d, 407, "Proxy Authentication Required", x.door.auth.ChallengeFor(d.Invite(), 407, false)...)
 }
 
 // authenticate checks the password of an INVITE, of an extension or of a trunk
@@ -239,12 +239,13 @@ func (x *Exchange) authenticate(d *sip.Dialog) (caller, bool) {
 	})
 	switch {
 	case result == digest.Accepted && ext != nil:
+		x.door.guard.Good(d.Source())
 		source := resource.Address{Type: resource.TypeExtension, Target: ext.Extension, Name: ext.Name}
 		return caller{customerID: ext.CustomerID, extension: ext, source: source}, true
 	case result == digest.Accepted && trunk != nil:
 		return caller{customerID: trunk.CustomerID, trunk: trunk, source: sourceOf(req)}, true
 	case result == digest.Stale || result == digest.Missing:
-		x.refuse(d, 407, "Proxy Authentication Required", x.door.auth.Challenge(407, result == digest.Stale)...)
+		x.refuse(d, 407, "Proxy Authentication Required", x.door.auth.ChallengeFor(req, 407, result == digest.Stale)...)
 	default:
 		x.door.guard.Fault(d.Source(), guard.BadDigest)
 		x.refuse(d, 403, "Forbidden")

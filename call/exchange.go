@@ -256,6 +256,13 @@ func telOrSIP(user string) string {
 	return resource.TypeSIP
 }
 
+// RecordingDir returns the folder that recordings are written to.
+func (x *Exchange) RecordingDir() string { return x.cfg.RecordingDir }
+
+// Media returns the engine that calls take their ports from, for bridges of
+// packages that build on calls.
+func (x *Exchange) Media() *media.Engine { return x.cfg.Media }
+
 // Dialogs returns how many SIP dialogs there are.
 func (x *Exchange) Dialogs() int { return x.stack.Dialogs() }
 

@@ -13,12 +13,10 @@ func (c *Call) Hold(on bool) error {
 		return ErrState
 	}
 	c.apiHolds = on
+	c.applyMute()
 	s := c.seat
 	c.mu.Unlock()
-	if s != nil {
-		s.member.SetMute(on || s.parked)
-	}
-	c.holdMusic(on)
+	c.holdMusic(on || s != nil && s.isParked())
 	c.update(func(r *resource.Call) { r.Hold = on })
 	return nil
 }
@@ -71,6 +69,22 @@ func (s *seat) park(on bool) {
 	s.parked = on
 	held := s.call.apiHolds
 	s.call.mu.Unlock()
-	s.member.SetMute(on || held)
+	s.member.SetMute(on)
 	s.call.holdMusic(on || held)
+}
+
+func (s *seat) isParked() bool {
+	s.call.mu.Lock()
+	defer s.call.mu.Unlock()
+	return s.parked
+}
+
+// applyMute lets the port do what mute and hold ask for. The caller holds the
+// lock.
+func (c *Call) applyMute() {
+	if c.leg == nil {
+		return
+	}
+	d := c.row.MuteDirection
+	c.leg.port.SetMute(d == "in" || d == "both" || c.apiHolds, d == "out" || d == "both")
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"encoding/json"
 	"strings"
+	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
 
@@ -50,6 +51,15 @@ func (x *Exchange) Invite(d *sip.Dialog) {
 
 func (x *Exchange) refuse(d *sip.Dialog, status int, reason string, hdr ...sipmsg.Header) {
 	d.SetHandler(refused{})
+	if wait := x.door.guard.Delay(d.Source()); wait > 0 {
+		// A source that guesses waits for its answers, longer with each guess.
+		t := time.NewTimer(wait)
+		defer t.Stop()
+		select {
+		case <-t.C:
+		case <-d.Done():
+		}
+	}
 	if err := d.Reject(status, reason, hdr...); err != nil {
 		x.cfg.Logger.Debug("refuse", "status", status, "error", err)
 	}

@@ -69,7 +69,7 @@ func (x *Exchange) clip(ctx context.Context, customerID string, p Prompt) (*audi
 		if err != nil {
 			return nil, err
 		}
-		return x.cfg.Audio.Open(ctx, path)
+		return x.cfg.Audio.OpenPath(ctx, path)
 	}
 	return nil, nil
 }
@@ -166,11 +166,10 @@ func (c *Call) MusicStop() { c.stage.set(layerMusic, nil) }
 // Mute silences what the party says (in), what it hears (out), both, or
 // nothing (an empty direction).
 func (c *Call) Mute(direction string) {
-	port := c.portNow()
-	if port != nil {
-		port.SetMute(direction == "in" || direction == "both", direction == "out" || direction == "both")
-	}
-	c.update(func(r *resource.Call) { r.MuteDirection = direction })
+	c.update(func(r *resource.Call) {
+		r.MuteDirection = direction
+		c.applyMute()
+	})
 }
 
 // Collect returns the keys pressed since the last collection and what follows;

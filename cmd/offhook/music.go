@@ -29,7 +29,7 @@ func (s *Server) music(class string, rate int) (media.Source, error) {
 		}
 		return audio.Loop(audio.Music(), rate), nil
 	}
-	clip, err := s.audio.Open(s.live, files[0])
+	clip, err := s.audio.OpenPath(s.live, files[0])
 	if err != nil {
 		return nil, err
 	}

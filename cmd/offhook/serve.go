@@ -158,6 +158,9 @@ func (s *Server) stop() error {
 }
 
 func (s *Server) startStore(ctx context.Context) (err error) {
+	if err := os.MkdirAll(s.cfg.DataDir, 0o700); err != nil {
+		return err
+	}
 	s.db, err = store.Open(ctx, store.Options{URL: s.cfg.Store.URL, DataDir: s.cfg.DataDir, Logger: s.log})
 	return err
 }
@@ -182,9 +185,6 @@ func (s *Server) startKey(context.Context) error {
 		return err
 	}
 	s.key = "ok_" + base64.RawURLEncoding.EncodeToString(secret)
-	if err := os.MkdirAll(s.cfg.DataDir, 0o700); err != nil {
-		return err
-	}
 	if err := os.WriteFile(path, []byte(s.key+"\n"), 0o600); err != nil {
 		return err
 	}
@@ -216,7 +216,6 @@ const promptCache = 1 << 30
 func (s *Server) startSpeech(context.Context) error {
 	s.speech = speech.NewCache(s.engine(), filepath.Join(s.cfg.DataDir, "speech"), promptCache)
 	s.audio = audio.NewLibrary(audio.LibraryConfig{
-		Roots:  []string{s.cfg.DataDir, s.cfg.musicDir()},
 		Client: outbound.NewClient(s.policy),
 	})
 	return nil
