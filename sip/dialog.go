@@ -264,6 +264,7 @@ func (d *Dialog) tell(f func(h DialogHandler)) {
 func (d *Dialog) stopTimers() {
 	d.session.stop()
 	d.stopUnconfirmed()
+	d.offer.sent.abandon()
 	if d.in != nil {
 		d.in.stop()
 	}

@@ -13,9 +13,11 @@ type exchange struct {
 	tries int
 	auth  *sipmsg.Response // the challenge that the next attempt answers
 
-	req   *sipmsg.Request // the latest attempt
-	flow  *flow
-	heard bool // it got a provisional response
+	req    *sipmsg.Request // the latest attempt
+	flow   *flow
+	client *client
+	heard  bool // it got a provisional response
+	final  bool // it got its final response; a repeated 2xx is not another
 }
 
 // send transmits a request of the dialog and calls done once with its final
@@ -40,7 +42,7 @@ func (d *Dialog) attempt(x *exchange) {
 		x.flow = f
 		req.AppendHeader(d.stack.contact(d.contact, f))
 		d.open++
-		_, err := d.stack.request(req, f, func(res *sipmsg.Response) {
+		c, err := d.stack.request(req, f, func(res *sipmsg.Response) {
 			d.mu.Lock()
 			defer d.mu.Unlock()
 			d.responded(x, req, res)
@@ -54,7 +56,9 @@ func (d *Dialog) attempt(x *exchange) {
 		if err != nil {
 			d.open--
 			x.done(nil, err)
+			return
 		}
+		x.client = c
 	}, func(err error) { x.done(nil, err) })
 }
 
@@ -63,7 +67,7 @@ func (d *Dialog) responded(x *exchange, req *sipmsg.Request, res *sipmsg.Respons
 		x.heard = true
 		return
 	}
-	if res.IsSuccess() && d.repeatAck(res) {
+	if res.IsSuccess() && d.repeatAck(res) || x.final {
 		return
 	}
 	d.open--
@@ -73,6 +77,7 @@ func (d *Dialog) responded(x *exchange, req *sipmsg.Request, res *sipmsg.Respons
 		d.attempt(x)
 		return
 	}
+	x.final = true
 	x.done(res, nil)
 	d.maybeForget()
 }

@@ -11,6 +11,7 @@ import (
 // (RFC 3261 14, RFC 3311 5). Dialog.mu guards it.
 type offerState struct {
 	ours    bool // a re-INVITE or an offer of ours is unanswered
+	sent    *exchange
 	theirs  *pendingOffer
 	changed chan struct{} // closed when an exchange ends
 	local   []byte        // our latest session description, sent again by refreshes
@@ -165,8 +166,8 @@ func (d *Dialog) sendOffer(method sipmsg.RequestMethod, sdp []byte, done func(*s
 		setSDP(sent, sdp)
 		return sent
 	}
-	return d.send(build, func(res *sipmsg.Response, err error) {
-		d.offer.ours = false
+	x := d.send(build, func(res *sipmsg.Response, err error) {
+		d.offer.ours, d.offer.sent = false, nil
 		defer d.offer.wake()
 		switch {
 		case err != nil && isTimeout(err):
@@ -179,6 +180,19 @@ func (d *Dialog) sendOffer(method sipmsg.RequestMethod, sdp []byte, done func(*s
 		}
 		done(res, err)
 	})
+	if d.offer.ours {
+		d.offer.sent = x
+	}
+	return x
+}
+
+// abandon bounds the wait for the final response of a re-INVITE whose dialog is
+// over: after a provisional one no timer of its transaction would.
+func (x *exchange) abandon() {
+	if x == nil || x.client == nil || !x.req.IsInvite() || x.client.final.Load() {
+		return
+	}
+	time.AfterFunc(64*sipmsg.T1, x.client.tx.Terminate)
 }
 
 // offerAccepted takes the 2xx of a re-INVITE or UPDATE; mu is held.

@@ -341,3 +341,28 @@ func TestUpdateTooEarly(t *testing.T) {
 		settle(t, bob)
 	})
 }
+
+// The 2xx to our late re-INVITE comes again while the handler looks at its
+// offer: that is not a second answer.
+func TestLateReinviteAnswerRepeated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLadder()
+		alice, bob, out, _ := established(t, l)
+		alice.offered = func([]byte) ([]byte, int) { time.Sleep(2 * time.Second); return []byte("v=mine"), 200 }
+		if _, err := out.Reoffer(t.Context(), nil); err != nil {
+			t.Error(err)
+		}
+		bob.expect(t, "offered")
+		bob.expect(t, "answered v=mine")
+		out.Hangup(Cause{})
+		settle(t, alice, bob)
+		l.check(t, `
+			0.000  alice → bob  INVITE
+			0.010  bob → alice  200 INVITE sdp
+			0.510  bob → alice  200 INVITE sdp
+			1.510  bob → alice  200 INVITE sdp
+			2.020  alice → bob  ACK sdp
+			2.030  alice → bob  BYE
+			2.040  bob → alice  200 BYE`)
+	})
+}
