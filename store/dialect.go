@@ -29,6 +29,7 @@ type dialect interface {
 	reader(writer *sql.DB) (*sql.DB, error) // the pool for reading, which may be the same
 	rebind(query string) string             // ? to the database's own placeholders
 	begin() string                          // opens a transaction that may write
+	renew() []string                        // statements that forget a savepoint named job and set it again
 	reserve() string                        // query of n next event numbers, the first of which it gives; arguments: n
 	goose() (dialect goose.Dialect, dir string)
 	excludes() string // statement that keeps other writers out until the transaction ends; "": begin does
@@ -103,6 +104,9 @@ func (sqlite) begin() string                  { return "BEGIN IMMEDIATE" }
 func (sqlite) excludes() string               { return "" }
 func (sqlite) goose() (goose.Dialect, string) { return goose.DialectSQLite3, "migrations/sqlite" }
 
+// renew is two statements, because only single ones can be prepared.
+func (sqlite) renew() []string { return []string{"RELEASE SAVEPOINT job", "SAVEPOINT job"} }
+
 // The transaction is exclusive, so the next number is free until it ends.
 func (sqlite) reserve() string {
 	return "SELECT coalesce(max(seq), 0) + 1 FROM events WHERE ? > 0"
@@ -125,6 +129,9 @@ func (p postgres) open() (*sql.DB, error) {
 func (postgres) reader(writer *sql.DB) (*sql.DB, error) { return writer, nil }
 func (postgres) begin() string                          { return "BEGIN" }
 func (postgres) goose() (goose.Dialect, string)         { return goose.DialectPostgres, "migrations/postgres" }
+
+// renew is one text, because each statement is a way to the server and back.
+func (postgres) renew() []string { return []string{"RELEASE SAVEPOINT job; SAVEPOINT job"} }
 
 // excludes takes an advisory lock; the number only has to be the same everywhere.
 func (postgres) excludes() string { return "SELECT pg_advisory_xact_lock(727365100)" }

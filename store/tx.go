@@ -14,6 +14,7 @@ import (
 // Tx is an open transaction, for the function that it was given to.
 type Tx struct {
 	w          *writer
+	saved      bool // a savepoint is set
 	events     []resource.Event
 	rows       uint64
 	deliveries uint64

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strings"
 	"time"
 )
 
@@ -208,20 +209,39 @@ func (w *writer) attempt(tx *Tx, j job) (result, err error) {
 	if j.ctx != nil && j.ctx.Err() != nil {
 		return fmt.Errorf("store: write: %w", j.ctx.Err()), nil
 	}
-	if _, err := w.exec("SAVEPOINT job"); err != nil {
+	if err := w.savepoint(tx); err != nil {
 		return nil, err
 	}
 	mark := tx.mark()
 	if result = call(j.fn, tx); result == nil {
-		_, err = w.exec("RELEASE SAVEPOINT job")
-		return nil, err
+		return nil, nil
 	}
 	tx.reset(mark)
 	w.hasWebhook = map[string]bool{}
-	if _, err = w.exec("ROLLBACK TO SAVEPOINT job"); err == nil {
-		_, err = w.exec("RELEASE SAVEPOINT job")
-	}
+	_, err = w.exec("ROLLBACK TO SAVEPOINT job")
 	return result, err
+}
+
+// savepoint marks where the next job begins. There is one at a time: the end
+// of the transaction forgets the last.
+func (w *writer) savepoint(tx *Tx) error {
+	if !tx.saved {
+		tx.saved = true
+		_, err := w.exec("SAVEPOINT job")
+		return err
+	}
+	for _, text := range w.db.dialect.renew() {
+		if strings.Contains(text, ";") { // cannot be prepared
+			if _, err := w.conn.ExecContext(context.Background(), text); err != nil {
+				return err
+			}
+			continue
+		}
+		if _, err := w.exec(text); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // call keeps a fault in one job from ending the program and all its calls.
