@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"net/netip"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -313,5 +314,23 @@ func TestManyProvisionalsThenAnswer(t *testing.T) {
 		out.Hangup(Cause{})
 		bob.expect(t, "ended peer 200")
 		settle(t, alice, bob)
+	})
+}
+
+func TestCallOverIPv6(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLadder()
+		alice, bob := l.party(t, netip.MustParseAddr("2001:db8::1")), l.party(t, netip.MustParseAddr("2001:db8::2"))
+		for _, transport := range []string{"udp", "tcp"} {
+			out, in := call(t, alice, bob, InviteOptions{To: bob.uri(transport, "bob")})
+			reoffer(t, in, "v=hold", "v=renewed")
+			if c := in.Invite().Contact().Address; hopOf(&c).host != "2001:db8::1" {
+				t.Errorf("Contact %s", c.String())
+			}
+			in.Hangup(Cause{})
+			<-out.Done()
+			<-alice.told // offered
+			<-alice.told // ended
+		}
 	})
 }

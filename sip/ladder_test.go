@@ -123,7 +123,11 @@ func (l *ladder) check(t testing.TB, want string) {
 // party starts a stack at ip that listens on UDP and TCP.
 func (l *ladder) party(t testing.TB, ip netip.Addr, change ...func(*Config)) *party {
 	t.Helper()
-	cfg := Config{Listen: []string{"udp://0.0.0.0:5060", "tcp://0.0.0.0:5060"}, Network: l.Host(ip)}
+	any := "0.0.0.0:5060"
+	if ip.Is6() {
+		any = "[::]:5060"
+	}
+	cfg := Config{Listen: []string{"udp://" + any, "tcp://" + any}, Network: l.Host(ip)}
 	for _, f := range change {
 		f(&cfg)
 	}
