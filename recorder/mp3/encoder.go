@@ -110,26 +110,32 @@ const (
 // is quiet beside those before it is not quantised as finely as it could be:
 // what it leaves is for the next loud one.
 func (e *Encoder) fit(spectra *[2]spectrum, spend, budget int) {
-	e.gain = e.search(spectra, budget)
-	e.loud = max(e.loud-loudDecay, float64(e.gain))
-	if frugal := int(e.loud) - frugality; frugal > e.gain {
-		if e.try(spectra, frugal) < spend {
-			frugal = e.search(spectra, spend)
-		}
-		e.try(spectra, frugal)
-	}
-}
-
-// search finds the smallest gain, the same for all channels, with which the
-// granule is not longer than budget bits, and leaves it quantised with that.
-func (e *Encoder) search(spectra *[2]spectrum, budget int) int {
 	least := 0
 	for ch := range e.channels {
 		least = max(least, spectra[ch].leastGain())
 	}
-	low, high := least-1, 255 // low does not fit, high does
+	e.loud -= loudDecay
+	if frugal := int(e.loud) - frugality; frugal >= least {
+		if bits := e.try(spectra, frugal); bits <= budget {
+			e.gain = frugal
+			if bits < spend {
+				e.gain = e.search(spectra, least, spend)
+			}
+			return
+		}
+	}
+	e.gain = e.search(spectra, least, budget)
+	e.loud = max(e.loud, float64(e.gain))
+}
+
+// search finds the smallest gain from least on, the same for all channels,
+// with which the granule is not longer than budget bits, and leaves it
+// quantised with that.
+func (e *Encoder) search(spectra *[2]spectrum, least, budget int) int {
+	low, high, tried := least-1, 255, -1 // low does not fit, high does
 	gain := min(max(e.gain, least), 255)
-	for step := 1; low+1 < high; {
+	for step := 1; low+1 < high; step *= 2 {
+		tried = gain
 		if e.try(spectra, gain) <= budget {
 			high = gain
 			gain -= step
@@ -137,12 +143,13 @@ func (e *Encoder) search(spectra *[2]spectrum, budget int) int {
 			low = gain
 			gain += step
 		}
-		step *= 2
 		if gain <= low || gain >= high {
 			gain = (low + high) / 2
 		}
 	}
-	e.try(spectra, high)
+	if tried != high {
+		e.try(spectra, high)
+	}
 	return high
 }
 
