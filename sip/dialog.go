@@ -8,6 +8,8 @@ import (
 	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
+
+	"offhook/sip/digest"
 )
 
 var (
@@ -35,20 +37,21 @@ type Dialog struct {
 	ended   bool
 	end     End
 
-	invite    *sipmsg.Request // the initial INVITE; outbound: its latest attempt
-	inviteSeq uint32
-	local     sipmsg.FromHeader // From of our requests
-	remote    sipmsg.ToHeader   // To of our requests
-	remoteTag string
-	target    sipmsg.Uri   // remote target: where the peer's Contact points
-	routes    []sipmsg.Uri // route set in the order of our Route headers
-	source    *flow        // where the peer's messages last came from
-	pinned    bool         // the peer's Contact is unreachable: requests go to source
-	localSeq  uint32
-	remoteSeq uint32
-	hasSeq    bool   // remoteSeq is known
-	contact   string // user part of our Contact
-	open      int    // client transactions that keep the dialog findable
+	invite      *sipmsg.Request // the initial INVITE; outbound: its latest attempt
+	inviteSeq   uint32
+	local       sipmsg.FromHeader // From of our requests
+	remote      sipmsg.ToHeader   // To of our requests
+	remoteTag   string
+	target      sipmsg.Uri   // remote target: where the peer's Contact points
+	routes      []sipmsg.Uri // route set in the order of our Route headers
+	source      *flow        // where the peer's messages last came from
+	pinned      bool         // the peer's Contact is unreachable: requests go to source
+	localSeq    uint32
+	remoteSeq   uint32
+	hasSeq      bool           // remoteSeq is known
+	contact     string         // user part of our Contact
+	credentials *digest.Client // outbound with a user
+	open        int            // client transactions that keep the dialog findable
 
 	in          *inviteServer // inbound: the initial INVITE
 	out         *inviteClient // outbound: the initial INVITE

@@ -8,10 +8,8 @@ import (
 
 // exchange is one request of the dialog on its way, with its retries.
 type exchange struct {
-	build func() *sipmsg.Request // makes the request anew for each attempt, mu held
 	done  func(*sipmsg.Response, error)
 	tries int
-	auth  *sipmsg.Response // the challenge that the next attempt answers
 
 	req    *sipmsg.Request // the latest attempt
 	flow   *flow
@@ -24,23 +22,22 @@ type exchange struct {
 // response or an error, mu held both times. Challenges are answered, with a new
 // CSeq each.
 func (d *Dialog) send(build func() *sipmsg.Request, done func(*sipmsg.Response, error)) *exchange {
-	x := &exchange{build: build, done: done}
-	d.attempt(x)
+	x := &exchange{done: done}
+	req := build()
+	if d.credentials != nil {
+		d.credentials.Apply(req) // spares the challenge after the first one
+	}
+	d.attempt(x, req)
 	return x
 }
 
-func (d *Dialog) attempt(x *exchange) {
-	req := x.build()
+func (d *Dialog) attempt(x *exchange, req *sipmsg.Request) {
 	x.req, x.heard = req, false
-	if x.auth != nil {
-		if err := d.authorize(req, x.auth); err != nil {
-			x.done(x.auth, nil)
-			return
-		}
-	}
 	d.deliver(req, func(f *flow) {
 		x.flow = f
-		req.AppendHeader(d.stack.contact(d.contact, f))
+		if req.Contact() == nil {
+			req.AppendHeader(d.stack.contact(d.contact, f))
+		}
 		d.open++
 		c, err := d.stack.request(req, f, func(res *sipmsg.Response) {
 			d.mu.Lock()
@@ -71,10 +68,9 @@ func (d *Dialog) responded(x *exchange, req *sipmsg.Request, res *sipmsg.Respons
 		return
 	}
 	d.open--
-	if (res.StatusCode == 401 || res.StatusCode == 407) && x.tries < 2 {
+	if next := d.authorize(req, res); next != nil && x.tries < 2 {
 		x.tries++
-		x.auth = res
-		d.attempt(x)
+		d.attempt(x, next)
 		return
 	}
 	x.final = true
@@ -110,4 +106,20 @@ func (d *Dialog) call(ctx context.Context, build func() *sipmsg.Request) (*sipms
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+}
+
+// authorize is the request to send after res challenged req, with the dialog's
+// next CSeq; nil when res is no challenge or cannot be answered. mu is held.
+func (d *Dialog) authorize(req *sipmsg.Request, res *sipmsg.Response) *sipmsg.Request {
+	if res.StatusCode != 401 && res.StatusCode != 407 || d.credentials == nil {
+		return nil
+	}
+	next, err := d.credentials.Authorize(req, res)
+	if err != nil {
+		d.log.Info("sip challenge not answered", "method", req.Method, "error", err)
+		return nil
+	}
+	d.localSeq++
+	next.CSeq().SeqNo = d.localSeq
+	return next
 }

@@ -1,8 +1,6 @@
 package sip
 
 import (
-	"strings"
-
 	sipmsg "github.com/emiago/sipgo/sip"
 )
 
@@ -60,15 +58,7 @@ func (d *Dialog) retry(res *sipmsg.Response) bool {
 		return false
 	}
 	switch res.StatusCode {
-	case 401, 407:
-		if d.out.opts.User == "" || d.out.auth != nil && !stale(res) {
-			return false
-		}
-		d.out.auth = res
-	case 422:
-		if !d.session.raise(res) {
-			return false
-		}
+	case 401, 407, 422:
 	default:
 		return false
 	}
@@ -76,8 +66,14 @@ func (d *Dialog) retry(res *sipmsg.Response) bool {
 	// The refused attempt's To tag made no dialog (RFC 3261 8.1.3.5).
 	d.remoteTag = ""
 	d.remote.Params.Remove("tag")
-	req := d.newInvite()
-	if d.out.auth != nil && authorize(req, d.out.auth, d.out.opts.User, d.out.opts.Password) != nil {
+	req := d.authorize(d.invite, res)
+	if req == nil && res.StatusCode == 422 && d.session.raise(res) {
+		req = d.newInvite()
+		if d.credentials != nil {
+			d.credentials.Apply(req)
+		}
+	}
+	if req == nil {
 		return false
 	}
 	if err := d.sendInvite(req, d.out.flow); err != nil {
@@ -86,18 +82,6 @@ func (d *Dialog) retry(res *sipmsg.Response) bool {
 	}
 	d.state = calling
 	return true
-}
-
-// stale tells that a second challenge only complains of the nonce's age.
-func stale(res *sipmsg.Response) bool {
-	for _, name := range []string{"WWW-Authenticate", "Proxy-Authenticate"} {
-		for _, h := range res.GetHeaders(name) {
-			if v := strings.ToLower(h.Value()); strings.Contains(strings.ReplaceAll(v, `"`, ""), "stale=true") {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // provisional takes 101 to 199: it may make an early dialog (RFC 3261 12.1).
@@ -235,7 +219,7 @@ func (d *Dialog) releaseFork(tag string, res *sipmsg.Response) {
 		fork = &Dialog{
 			stack: d.stack, log: d.log, callID: d.callID, localTag: d.localTag, done: make(chan struct{}),
 			state: terminated, ended: true, invite: d.invite, inviteSeq: d.inviteSeq, local: d.local,
-			source: d.source, localSeq: d.inviteSeq, contact: d.contact, out: d.out,
+			source: d.source, localSeq: d.inviteSeq, contact: d.contact, credentials: d.credentials, out: d.out,
 			remote: sipmsg.ToHeader{DisplayName: d.remote.DisplayName, Address: d.remote.Address, Params: sipmsg.NewParams()},
 			target: d.out.opts.To,
 		}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
+
+	"offhook/sip/digest"
 )
 
 // InviteOptions describe a call that we place. Only To is required.
@@ -37,7 +39,6 @@ type inviteClient struct {
 	cause    Cause // of a CANCEL or of the BYE after it
 	timeout  *time.Timer
 	tries    int
-	auth     *sipmsg.Response
 	canceled bool
 	late     *sipmsg.Response   // a 2xx whose late offer is being answered; its ACK is owed
 	forks    map[string]*Dialog // further 2xx, by remote tag
@@ -117,6 +118,9 @@ func newOutbound(s *Stack, opts InviteOptions, next hop, f *flow, h DialogHandle
 	d.offer.local = opts.Offer
 	d.session.interval = s.cfg.SessionExpires
 	d.session.min = s.cfg.MinSE
+	if opts.User != "" {
+		d.credentials = digest.NewClient(opts.User, opts.Password)
+	}
 	d.queue.release()
 	return d
 }
@@ -148,7 +152,9 @@ func (d *Dialog) newInvite() *sipmsg.Request {
 
 // sendInvite puts an attempt on the wire; mu is held.
 func (d *Dialog) sendInvite(req *sipmsg.Request, f *flow) error {
-	req.AppendHeader(d.stack.contact(d.contact, f))
+	if req.Contact() == nil {
+		req.AppendHeader(d.stack.contact(d.contact, f))
+	}
 	var c *client
 	c, err := d.stack.request(req, f, func(res *sipmsg.Response) {
 		d.mu.Lock()
