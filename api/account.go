@@ -54,7 +54,7 @@ func (s *Server) registerAccesskeys() {
 	keys := serve(s, collection[resource.Accesskey, *resource.Accesskey]{
 		path: "accesskeys", name: "accesskey", rows: rows.Accesskeys, verbs: readOnly | canUpdate | canDelete, writable: "name detail expire",
 		check: func(c *check, k *resource.Accesskey) { c.atLeast("expire", k.Expire, 0) },
-		prepare: func(k *resource.Accesskey) {
+		prepare: func(_, k *resource.Accesskey) {
 			k.TMExpire = nil
 			if k.Expire > 0 {
 				until := k.TMCreate.Add(time.Duration(k.Expire) * time.Second)

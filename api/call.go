@@ -74,23 +74,41 @@ func (s *Server) endCall(ctx context.Context, c *resource.Call) error {
 		return nil
 	}
 	host.Call.Hangup("normal")
-	ctx, cancel := context.WithTimeout(ctx, liveTimeout)
-	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for ok {
-		select {
-		case <-ctx.Done():
-			return newError("UNAVAILABLE", "CALL_STATE_INVALID", "the call is still ending; try again")
-		case <-tick.C:
-			_, ok = s.cfg.Live.Host(c.CustomerID, c.ID)
-		}
+	err := s.await(ctx, func() (bool, error) {
+		_, live := s.cfg.Live.Host(c.CustomerID, c.ID)
+		return !live, nil
+	})
+	if err != nil {
+		return err
 	}
 	last, err := rows.Calls.Load(ctx, s.db, c.CustomerID, c.ID)
 	if err == nil {
 		*c = *last
 	}
-	return nil
+	return s.orNotFound("call", c.ID, err)
+}
+
+// await waits until something that was told to end has ended and has been
+// stored, so that its row can be deleted without coming back.
+func (s *Server) await(ctx context.Context, ended func() (bool, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, liveTimeout)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		over, err := ended()
+		if err != nil {
+			return err
+		}
+		if over {
+			return s.db.Flush(ctx)
+		}
+		select {
+		case <-ctx.Done():
+			return newError("UNAVAILABLE", "STATE_INVALID", "it is still ending; try again")
+		case <-tick.C:
+		}
+	}
 }
 
 // callBody is the body of POST /calls.
@@ -142,7 +160,13 @@ func (s *Server) dial(r *request, b *callBody) (*callsPlaced, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &callsPlaced{Calls: list(calls), Groupcalls: list(groups)}, nil
+	for i := range calls {
+		listsOf(&calls[i])
+	}
+	for i := range groups {
+		listsOf(&groups[i])
+	}
+	return listsOf(&callsPlaced{Calls: calls, Groupcalls: groups}), nil
 }
 
 // source asks for somebody who may be shown as the caller.

@@ -27,6 +27,11 @@ type talkBody struct {
 	VoiceID  string `json:"voice_id" doc:"Voice of the engine"`
 }
 
+// prompt makes what a player understands of the body.
+func (b *talkBody) prompt() flow.Prompt {
+	return flow.Prompt{Kind: flow.PromptText, Text: b.Text, Language: orElse(b.Language, "en-US"), Voice: b.VoiceID, Provider: b.Provider}
+}
+
 // playBody is the body of play.
 type playBody struct {
 	StreamURLs []string `json:"stream_urls" doc:"WAV or MP3, one after the other"`
@@ -177,7 +182,7 @@ func (s *Server) talk(r *request, h flow.Host, b *talkBody) error {
 	if err := speakable(r.Context(), h); err != nil {
 		return err
 	}
-	h.Player.PlayInBackground(flow.Prompt{Kind: flow.PromptText, Text: b.Text, Language: orElse(b.Language, "en-US"), Voice: b.VoiceID, Provider: b.Provider})
+	h.Player.PlayInBackground(b.prompt())
 	return nil
 }
 

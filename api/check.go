@@ -135,14 +135,6 @@ func taken(name, id string) *Error {
 	return newError("ALREADY_EXISTS", "ALREADY_EXISTS", "the id %q is taken by another %s; choose one that is free, or leave id out", id, name)
 }
 
-// list fills what a client left out, so that lists are [] and not null.
-func list[T any](rows []T) []T {
-	if rows == nil {
-		return []T{}
-	}
-	return rows
-}
-
 // numbered gives ids to the actions that have none. They follow from the
 // object and the place, so that the same file applied again changes nothing.
 // The engine's rules were held when the body was decoded.

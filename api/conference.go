@@ -28,21 +28,46 @@ func (s *Server) registerConferences() {
 			return s.cfg.Conferences.Close(ctx, c.CustomerID, c.ID)
 		},
 	})
-	act := func(name, doc string) endpoint {
-		return endpoint{method: http.MethodPost, path: "/conferences/{id}/" + name, name: camel("conference " + name), tag: "conferences", doc: doc}
-	}
-	// room finds the conference of a command.
-	room := func(r *request) error {
-		if _, err := rooms.load(r.Context(), r.who, r.id()); err != nil {
+	roomCommand(s, rooms, "recording_start", "Record the whole conference", func(r *request, live Conferences, b *recordingBody) error {
+		_, err := live.RecordStart(r.Context(), r.who.CustomerID, r.id(), b.request())
+		return err
+	})
+	roomCommand(s, rooms, "recording_stop", "Stop the newest recording", func(r *request, live Conferences, _ *none) error {
+		return live.RecordStop(r.Context(), r.who.CustomerID, r.id())
+	})
+	roomCommand(s, rooms, "talk", "Speak to everybody", func(r *request, live Conferences, b *talkBody) error {
+		if b.Text == "" {
+			return invalid([]Detail{{Path: "text", Reason: "MISSING_FIELD", Message: "say what to speak"}})
+		}
+		return live.Play(r.who.CustomerID, r.id(), b.prompt())
+	})
+	roomCommand(s, rooms, "play", "Play a file to everybody", func(r *request, live Conferences, b *playBody) error {
+		c := s.check(r)
+		c.streams(b.StreamURLs)
+		if len(b.StreamURLs) > 1 {
+			c.fault("stream_urls", "INVALID_VALUE", "a conference plays one file at a time")
+		}
+		if err := c.err(); err != nil {
 			return err
 		}
-		if s.cfg.Conferences == nil {
-			return notConfigured("conferences")
+		return live.Play(r.who.CustomerID, r.id(), flow.Prompt{Kind: flow.PromptURL, URL: b.StreamURLs[0]})
+	})
+	s.registerConferenceTranscribes(rooms)
+	s.registerConferencecalls()
+}
+
+// roomCommand registers a command on one conference. It answers with the
+// conference.
+func roomCommand[B any](s *Server, rooms *served[resource.Conference, *resource.Conference], name, doc string, act func(*request, Conferences, *B) error) {
+	e := endpoint{method: http.MethodPost, path: "/conferences/{id}/" + name, name: camel("conference " + name), tag: "conferences", doc: doc}
+	command(s, e, func(r *request, b *B) (*resource.Conference, error) {
+		if _, err := rooms.load(r.Context(), r.who, r.id()); err != nil {
+			return nil, err
 		}
-		return nil
-	}
-	again := func(r *request, err error) (*resource.Conference, error) {
-		if err != nil {
+		if s.cfg.Conferences == nil {
+			return nil, notConfigured("conferences")
+		}
+		if err := act(r, s.cfg.Conferences, b); err != nil {
 			return nil, err
 		}
 		row, err := rooms.load(r.Context(), r.who, r.id())
@@ -50,46 +75,7 @@ func (s *Server) registerConferences() {
 			return nil, err
 		}
 		return rooms.reveal(r.Context(), row), nil
-	}
-	command(s, act("recording_start", "Record the whole conference"), func(r *request, b *recordingBody) (*resource.Conference, error) {
-		if err := room(r); err != nil {
-			return nil, err
-		}
-		_, err := s.cfg.Conferences.RecordStart(r.Context(), r.who.CustomerID, r.id(), b.request())
-		return again(r, err)
 	})
-	command(s, act("recording_stop", "Stop the newest recording"), func(r *request, _ *none) (*resource.Conference, error) {
-		if err := room(r); err != nil {
-			return nil, err
-		}
-		return again(r, s.cfg.Conferences.RecordStop(r.Context(), r.who.CustomerID, r.id()))
-	})
-	command(s, act("talk", "Speak to everybody"), func(r *request, b *talkBody) (*resource.Conference, error) {
-		if err := room(r); err != nil {
-			return nil, err
-		}
-		if b.Text == "" {
-			return nil, invalid([]Detail{{Path: "text", Reason: "MISSING_FIELD", Message: "say what to speak"}})
-		}
-		prompt := flow.Prompt{Kind: flow.PromptText, Text: b.Text, Language: orElse(b.Language, "en-US"), Voice: b.VoiceID, Provider: b.Provider}
-		return again(r, s.cfg.Conferences.Play(r.who.CustomerID, r.id(), prompt))
-	})
-	command(s, act("play", "Play a file to everybody"), func(r *request, b *playBody) (*resource.Conference, error) {
-		if err := room(r); err != nil {
-			return nil, err
-		}
-		c := s.check(r)
-		c.streams(b.StreamURLs)
-		if len(b.StreamURLs) > 1 {
-			c.fault("stream_urls", "INVALID_VALUE", "a conference plays one file at a time")
-		}
-		if err := c.err(); err != nil {
-			return nil, err
-		}
-		return again(r, s.cfg.Conferences.Play(r.who.CustomerID, r.id(), flow.Prompt{Kind: flow.PromptURL, URL: b.StreamURLs[0]}))
-	})
-	s.registerConferenceTranscribes(rooms)
-	s.registerConferencecalls()
 }
 
 func checkConference(c *check, row *resource.Conference) {

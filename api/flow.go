@@ -18,12 +18,7 @@ func (s *Server) registerFlows() {
 	})
 	runs := serve(s, collection[resource.Activeflow, *resource.Activeflow]{
 		path: "activeflows", name: "activeflow", rows: rows.Activeflows, verbs: readOnly | canDelete,
-		remove: func(_ context.Context, a *resource.Activeflow) error {
-			if s.cfg.Live != nil {
-				s.cfg.Live.StopActiveflow(a.CustomerID, a.ID)
-			}
-			return nil
-		},
+		remove: s.endActiveflow,
 	})
 	command(s, endpoint{method: http.MethodPost, path: "/activeflows", name: "createActiveflow", tag: "activeflows", doc: "Run a flow or inline actions without a call"}, s.startActiveflow)
 	query(s, endpoint{method: http.MethodPost, path: "/activeflows/{id}/stop", name: "stopActiveflow", tag: "activeflows", doc: "Stop a run; its call is hung up"},
@@ -37,6 +32,21 @@ func (s *Server) registerFlows() {
 			}
 			return row, err
 		})
+}
+
+// endActiveflow stops a run before it is deleted.
+func (s *Server) endActiveflow(ctx context.Context, a *resource.Activeflow) error {
+	if s.cfg.Live == nil || a.Status == "ended" || !s.cfg.Live.StopActiveflow(a.CustomerID, a.ID) {
+		return nil
+	}
+	return s.await(ctx, func() (bool, error) {
+		row, err := rows.Activeflows.Load(ctx, s.db, a.CustomerID, a.ID)
+		if err != nil {
+			return false, s.orNotFound("activeflow", a.ID, err)
+		}
+		*a = *row
+		return row.Status == "ended", nil
+	})
 }
 
 func checkFlow(c *check, f *resource.Flow) {

@@ -24,7 +24,7 @@ type groupcallBody struct {
 func (s *Server) registerGroupcalls() {
 	groups := serve(s, collection[resource.Groupcall, *resource.Groupcall]{
 		path: "groupcalls", name: "groupcall", rows: rows.Groupcalls, verbs: readOnly | canDelete, emits: "deleted",
-		remove: func(_ context.Context, g *resource.Groupcall) error { return s.hangupGroup(g) },
+		remove: s.endGroup,
 	})
 	command(s, endpoint{method: http.MethodPost, path: "/groupcalls", name: "createGroupcall", tag: "groupcalls", doc: "Call several, one of whom shall answer"}, s.dialGroup)
 	query(s, endpoint{method: http.MethodPost, path: "/groupcalls/{id}/hangup", name: "hangupGroupcall", tag: "groupcalls", doc: "Hang up all calls of a group"},
@@ -39,6 +39,24 @@ func (s *Server) registerGroupcalls() {
 			g, err = groups.load(r.Context(), r.who, r.id())
 			return g, err
 		})
+}
+
+// endGroup hangs up before a group is deleted.
+func (s *Server) endGroup(ctx context.Context, g *resource.Groupcall) error {
+	if s.cfg.Live == nil || g.Status == resource.StatusHangup {
+		return nil
+	}
+	if err := s.hangupGroup(g); err != nil {
+		return err
+	}
+	return s.await(ctx, func() (bool, error) {
+		row, err := rows.Groupcalls.Load(ctx, s.db, g.CustomerID, g.ID)
+		if err != nil {
+			return false, s.orNotFound("groupcall", g.ID, err)
+		}
+		*g = *row
+		return row.Status == resource.StatusHangup, nil
+	})
 }
 
 func (s *Server) hangupGroup(g *resource.Groupcall) error {

@@ -24,7 +24,7 @@ const adminKey = "the-administrators-key"
 
 // bench is a server on a real store behind real HTTP.
 type bench struct {
-	*testing.T
+	testing.TB
 	server *Server
 	url    string
 	db     *store.DB
@@ -34,14 +34,14 @@ type bench struct {
 	events []resource.Event
 }
 
-func newBench(t *testing.T, configure ...func(*Config)) *bench {
+func newBench(t testing.TB, configure ...func(*Config)) *bench {
 	t.Helper()
 	db, err := store.Open(t.Context(), store.Options{DataDir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	b := &bench{T: t, db: db, live: &fakeLive{db: db, calls: map[string]*fakeCall{}}, key: adminKey}
+	b := &bench{TB: t, db: db, live: &fakeLive{db: db, calls: map[string]*fakeCall{}}, key: adminKey}
 	db.OnCommit(func(es []resource.Event) {
 		b.mu.Lock()
 		b.events = append(b.events, es...)
@@ -64,13 +64,13 @@ func newBench(t *testing.T, configure ...func(*Config)) *bench {
 // in is the same server in a subtest.
 func (b *bench) in(t *testing.T) *bench {
 	c := b.as(b.key)
-	c.T = t
+	c.TB = t
 	return c
 }
 
 // as is the same server with another access key.
 func (b *bench) as(key string) *bench {
-	return &bench{T: b.T, server: b.server, url: b.url, db: b.db, live: b.live, key: key}
+	return &bench{TB: b.TB, server: b.server, url: b.url, db: b.db, live: b.live, key: key}
 }
 
 // answer is a response, its body read.
@@ -359,7 +359,13 @@ func (l *fakeLive) DialGroup(_ context.Context, r GroupRequest) (resource.Groupc
 	return g, l.db.Write(context.Background(), func(tx *store.Tx) error { return rows.Groupcalls.Insert(tx, &g) })
 }
 
-func (l *fakeLive) HangupGroup(_, id string) error { l.stopped = append(l.stopped, id); return nil }
+func (l *fakeLive) HangupGroup(customerID, id string) error {
+	l.stopped = append(l.stopped, id)
+	return l.db.Write(context.Background(), func(tx *store.Tx) error {
+		_, err := rows.Groupcalls.Update(tx, customerID, id, func(g *resource.Groupcall) error { g.Status = resource.StatusHangup; return nil })
+		return err
+	})
+}
 
 func (l *fakeLive) Hold(customerID, callID string, on bool) error {
 	host, _ := l.Host(customerID, callID)
@@ -375,7 +381,13 @@ func (l *fakeLive) StartActiveflow(_ context.Context, r ActiveflowRequest) (reso
 	return a, l.db.Write(context.Background(), func(tx *store.Tx) error { return rows.Activeflows.Insert(tx, &a) })
 }
 
-func (l *fakeLive) StopActiveflow(_, id string) bool { l.stopped = append(l.stopped, id); return true }
+func (l *fakeLive) StopActiveflow(customerID, id string) bool {
+	l.stopped = append(l.stopped, id)
+	return l.db.Write(context.Background(), func(tx *store.Tx) error {
+		_, err := rows.Activeflows.Update(tx, customerID, id, func(a *resource.Activeflow) error { a.Status = "ended"; return nil })
+		return err
+	}) == nil
+}
 
 func (l *fakeLive) Transfer(_ context.Context, customerID string, r TransferRequest) (resource.Transfer, error) {
 	l.transfer = append(l.transfer, r)

@@ -52,7 +52,7 @@ type collection[T any, P store.RowOf[T]] struct {
 
 	fresh   func(row *T)                                                         // defaults of what is empty
 	check   func(c *check, row *T)                                               // the rules; also for PUT
-	prepare func(row *T)                                                         // after the rules, before it is stored
+	prepare func(old, row *T)                                                    // after the rules, before it is stored; old is nil for a new row
 	show    func(ctx context.Context, row *T)                                    // live fields, before it is shown
 	owner   func(who principal, id string) string                                // whose row an id is; nil: the caller's
 	remove  func(ctx context.Context, row *T) error                              // before it is deleted
@@ -332,11 +332,11 @@ func (v *served[T, P]) fromBody(ctx context.Context, who principal, raw []byte, 
 	if setup != nil {
 		setup(row)
 	}
-	return row, id.ID, v.settle(c, row)
+	return row, id.ID, v.settle(c, nil, row)
 }
 
 // settle applies the rules to a row that is about to be stored.
-func (v *served[T, P]) settle(c *check, row *T) error {
+func (v *served[T, P]) settle(c *check, old, row *T) error {
 	if v.fresh != nil {
 		v.fresh(row)
 	}
@@ -347,7 +347,7 @@ func (v *served[T, P]) settle(c *check, row *T) error {
 		return invalid(c.faults)
 	}
 	if v.prepare != nil {
-		v.prepare(row)
+		v.prepare(old, row)
 	}
 	listsOf(row)
 	return nil
@@ -405,11 +405,11 @@ func (v *served[T, P]) modify(ctx context.Context, who principal, id string, cha
 		if err != nil {
 			return nil, false, err
 		}
-		c := &check{ctx: ctx, s: v.s, who: who}
+		c, old := &check{ctx: ctx, s: v.s, who: who}, *row
 		if err := change(c, row); err != nil {
 			return nil, false, err
 		}
-		if err := v.settle(c, row); err != nil {
+		if err := v.settle(c, &old, row); err != nil {
 			return nil, false, err
 		}
 		after, err := json.Marshal(row)

@@ -162,5 +162,5 @@ type Carriers interface {
 	State(customerID, providerID string) (health, register string)
 }
 
-// timeout of what the API asks of live parts within one request.
+// liveTimeout bounds what the API waits for within one request.
 const liveTimeout = 30 * time.Second

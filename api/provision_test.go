@@ -78,3 +78,13 @@ func TestProvisionThroughTheClient(t *testing.T) {
 	}
 	b.post("/v1.0/provision", `{"tags":7}`).refused(400, "WRONG_TYPE")
 }
+
+func TestProvisionedPasswordsStay(t *testing.T) {
+	b := newBench(t)
+	for _, c := range []struct{ password, want string }{{"a", "created"}, {"a", "unchanged"}, {"b", "updated"}, {"b", "unchanged"}} {
+		got, err := b.server.Provision(t.Context(), fileOf(t, `{"agents":[{"id":"x","username":"x","password":"`+c.password+`"}]}`))
+		if err != nil || got[0].Action != c.want {
+			t.Errorf("password %s: %v %v, want %s", c.password, got, err, c.want)
+		}
+	}
+}
