@@ -104,7 +104,7 @@ func (c *Call) Snapshot() resource.Call {
 	defer c.mu.Unlock()
 	row := c.copyRow()
 	if c.leg != nil && row.Status != resource.StatusHangup {
-		row.Media = mediaOf(c.leg.port)
+		row.Media = c.leg.quality()
 	}
 	return row
 }
@@ -132,8 +132,8 @@ func (c *Call) become(status string) bool {
 	if rank[status] <= rank[c.row.Status] {
 		return false
 	}
-	c.row.Status = status
 	now := resource.Now()
+	c.row.Status, c.row.TMUpdate = status, now
 	switch status {
 	case resource.StatusRinging:
 		c.row.TMRinging = now
@@ -156,6 +156,7 @@ func (c *Call) update(change func(*resource.Call)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	change(&c.row)
+	c.row.TMUpdate = resource.Now()
 	if c.row.Status != resource.StatusHangup {
 		c.save(event.OfCall(event.CallUpdated, c.copyRow()))
 	}
@@ -353,11 +354,11 @@ func (c *Call) finish(cause Cause) {
 	c.stopRecordings("hangup")
 	c.mu.Lock()
 	if c.leg != nil {
-		c.row.Media = mediaOf(c.leg.port)
+		c.row.Media = c.leg.quality()
 		c.leg.close()
 	}
 	now := resource.Now()
-	c.row.TMHangup, c.row.Action = now, nil
+	c.row.TMHangup, c.row.TMUpdate, c.row.Action = now, now, nil
 	c.row.HangupBy, c.row.HangupReason, c.row.HangupDetail = cause.hangupBy(), cause.Reason, cause.Detail
 	if c.row.TMProgressing != nil {
 		c.row.Duration = int(now.Sub(*c.row.TMProgressing).Seconds())

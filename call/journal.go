@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"offhook/event"
-	"offhook/media"
 	"offhook/recorder"
 	"offhook/resource"
 	"offhook/store"
@@ -64,11 +63,15 @@ func (c *Call) Emit(e resource.Event) {
 	c.x.cfg.DB.Enqueue(func(tx *store.Tx) error { return tx.Emit(e) })
 }
 
-// mediaOf tells how a port sounds.
-func mediaOf(p *media.Port) *resource.CallMedia {
-	s := p.Stats()
+// quality tells how the leg sounds.
+func (l *Leg) quality() *resource.CallMedia {
+	s := l.port.Stats()
+	l.mu.Lock()
+	codec := l.medium.Codec.Name
+	l.mu.Unlock()
 	return &resource.CallMedia{
-		Path:            p.Describe(),
+		Path:            l.port.Describe(),
+		Codec:           codec,
 		PacketsReceived: s.Received.Packets, PacketsSent: s.Sent.Packets,
 		PacketsLost: s.Received.Lost, PacketsLate: s.Late, RemoteLost: s.Sent.Lost,
 		JitterMS: milliseconds(s.Received.Jitter), RoundTripMS: milliseconds(s.RTT), BufferMS: milliseconds(s.Delay),
