@@ -20,7 +20,7 @@ func (r *Run) State() resource.Activeflow {
 	defer r.mu.Unlock()
 	a := r.state
 	a.Variables = vars
-	a.ExecutedActions = slices.Clone(a.ExecutedActions)
+	a.ExecutedActions = slices.Clone(a.ExecutedActions[max(0, len(a.ExecutedActions)-maxExecuted):])
 	return a
 }
 
@@ -36,8 +36,8 @@ func (r *Run) enter(a *action) int {
 	r.state.CurrentAction, r.state.ForwardActionID = &shown, ""
 	r.state.ExecuteCount++
 	r.state.TMUpdate = resource.Now()
-	if n := len(r.state.ExecutedActions); n >= maxExecuted {
-		r.state.ExecutedActions = append(r.state.ExecutedActions[:0:0], r.state.ExecutedActions[n-maxExecuted+1:]...)
+	if n := len(r.state.ExecutedActions); n >= 2*maxExecuted { // State shows the last ones
+		r.state.ExecutedActions = slices.Delete(r.state.ExecutedActions, 0, n-maxExecuted)
 	}
 	r.state.ExecutedActions = append(r.state.ExecutedActions, shown)
 	r.mu.Unlock()

@@ -23,7 +23,19 @@ func (r *Run) Perform(ctx context.Context, flowID string) error {
 	if err != nil {
 		return err
 	}
-	reason, message := r.loop(ctx, &stack{frames: []frame{{program: program, origin: flowID}}})
+	r.mu.Lock()
+	r.performing++
+	depth := r.performing
+	r.mu.Unlock()
+	defer func() {
+		r.mu.Lock()
+		r.performing--
+		r.mu.Unlock()
+	}()
+	reason, message := EndFailed, fmt.Sprintf("more than %d flows are performed inside each other", maxNesting)
+	if depth <= maxNesting {
+		reason, message = r.loop(ctx, &stack{frames: []frame{{program: program, origin: flowID}}})
+	}
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)

@@ -65,10 +65,11 @@ type Run struct {
 	work     sync.WaitGroup
 	finalCtx context.Context // outlives the call, not the process
 
-	mu    sync.Mutex
-	state resource.Activeflow
-	loops map[string]int // jumps of each goto
-	idle  int            // actions since the last that took time
+	mu         sync.Mutex
+	state      resource.Activeflow
+	loops      map[string]int // jumps of each goto
+	idle       int            // actions since the last that took time
+	performing int            // Performs inside each other
 }
 
 // Start begins to run a program in a goroutine of its own, which ends soon

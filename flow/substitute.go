@@ -9,6 +9,10 @@ type VariableName string
 // MaxName bounds names of variables, so that looking for the end of one is cheap.
 const MaxName = 256
 
+// maxText bounds what a text can grow to when its variables are filled in; what
+// is above it is cut.
+const maxText = 1 << 20
+
 // placeholder finds the first ${name} or {{name}} in s. Start and end delimit
 // it; ok is false when there is none. There is no escape: a text that is not
 // closed is no placeholder.
@@ -57,7 +61,7 @@ func substitute(s string, value func(name string) (string, bool)) string {
 		return s
 	}
 	var b strings.Builder
-	for ok {
+	for ok && b.Len() <= maxText {
 		b.WriteString(s[:start])
 		if v, known := value(name); known {
 			b.WriteString(v)
@@ -68,5 +72,6 @@ func substitute(s string, value func(name string) (string, bool)) string {
 		start, end, name, ok = placeholder(s)
 	}
 	b.WriteString(s)
-	return b.String()
+	filled := b.String()
+	return filled[:min(len(filled), maxText)]
 }
