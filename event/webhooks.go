@@ -27,7 +27,7 @@ type Outbox interface {
 
 // WebhookOptions configure deliveries.
 type WebhookOptions struct {
-	Client *http.Client // decides what may be reached; required
+	Client *http.Client // decides what may be reached; required. Redirects are not followed
 	// Customer returns a customer's row, for webhook_uri, webhook_method and
 	// webhook_secret; it is asked for each attempt, so that a mended address
 	// is used at once. Errors count as failed attempts. Required.
@@ -75,6 +75,9 @@ func NewWebhooks(outbox Outbox, o WebhookOptions) *Webhooks {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
+	client := *o.Client
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse } // a followed POST may arrive as an empty GET
+	o.Client = &client
 	w := &Webhooks{outbox: outbox, o: o, slots: make(chan struct{}, o.Parallel), targets: map[resource.Endpoint]*target{}}
 	outbox.OnQueued(w.queued)
 	return w

@@ -69,7 +69,7 @@ func migrate(ctx context.Context, d dialect, db *sql.DB) error {
 type sqlite struct{ path string }
 
 func (s sqlite) dsn(pragmas ...string) string {
-	q := url.Values{"_pragma": append([]string{"busy_timeout(10000)", "cache_size(-16000)"}, pragmas...)}
+	q := url.Values{"_pragma": append([]string{"busy_timeout(10000)"}, pragmas...)}
 	return "file:" + (&url.URL{Path: s.path}).EscapedPath() + "?" + q.Encode()
 }
 
@@ -81,7 +81,7 @@ func (s sqlite) open() (*sql.DB, error) {
 	if err := f.Close(); err != nil {
 		return nil, err
 	}
-	db, err := sql.Open("sqlite", s.dsn("journal_mode(WAL)", "synchronous(NORMAL)", "wal_autocheckpoint(4000)"))
+	db, err := sql.Open("sqlite", s.dsn("journal_mode(WAL)", "synchronous(NORMAL)", "wal_autocheckpoint(4000)", "cache_size(-8000)"))
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +90,7 @@ func (s sqlite) open() (*sql.DB, error) {
 }
 
 func (s sqlite) reader(*sql.DB) (*sql.DB, error) {
-	db, err := sql.Open("sqlite", s.dsn("query_only(1)"))
+	db, err := sql.Open("sqlite", s.dsn("query_only(1)", "cache_size(-2000)"))
 	if err != nil {
 		return nil, err
 	}

@@ -4,9 +4,21 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"offhook/resource"
 )
+
+// storable tells whether all texts can be in a row at all. PostgreSQL refuses
+// questions about others, and users may ask anything.
+func storable(args ...any) bool {
+	for _, a := range args {
+		if s, ok := a.(string); ok && (strings.IndexByte(s, 0) >= 0 || !utf8.ValidString(s)) {
+			return false
+		}
+	}
+	return true
+}
 
 const selectOne = "SELECT body FROM resources WHERE kind = ? AND customer_id = ? AND id = ?"
 
@@ -22,6 +34,9 @@ type Filter struct{ Key, Value string }
 // Load returns a row as it was last committed; ErrNotFound when there is none.
 func (c *Collection[T, P]) Load(ctx context.Context, db *DB, customerID, id string) (*T, error) {
 	who := &resource.Identity{CustomerID: customerID, ID: id}
+	if !storable(customerID, id) {
+		return nil, c.fault("load", who, ErrNotFound)
+	}
 	stmt, err := db.prepared(ctx, selectOne)
 	if err != nil {
 		return nil, c.fault("load", who, err)
@@ -41,7 +56,7 @@ func (c *Collection[T, P]) Find(ctx context.Context, db *DB, name, value string)
 	return rows, err
 }
 
-// Everything returns the rows of all customers, oldest first.
+// Everything returns the rows of all customers: by customer, oldest first.
 func (c *Collection[T, P]) Everything(ctx context.Context, db *DB) ([]*T, error) {
 	rows, _, err := c.query(ctx, db, "SELECT seq, body FROM resources WHERE kind = ? ORDER BY customer_id, seq", c.kind)
 	return rows, err
@@ -77,6 +92,9 @@ func (c *Collection[T, P]) List(ctx context.Context, db *DB, customerID string, 
 // Count returns how many of a customer's rows pass all filters.
 func (c *Collection[T, P]) Count(ctx context.Context, db *DB, customerID string, filters ...Filter) (int, error) {
 	where, args := c.where(customerID, filters)
+	if !storable(args...) {
+		return 0, nil
+	}
 	stmt, err := db.prepared(ctx, "SELECT count(*) FROM "+where)
 	if err != nil {
 		return 0, fmt.Errorf("store: count %s: %w", c.kind, err)
@@ -104,6 +122,9 @@ func (c *Collection[T, P]) where(customerID string, filters []Filter) (string, [
 }
 
 func (c *Collection[T, P]) query(ctx context.Context, db *DB, query string, args ...any) ([]*T, []int64, error) {
+	if !storable(args...) {
+		return nil, nil, nil
+	}
 	stmt, err := db.prepared(ctx, query)
 	if err != nil {
 		return nil, nil, fmt.Errorf("store: read %s: %w", c.kind, err)

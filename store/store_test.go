@@ -279,6 +279,28 @@ func TestPageTokens(t *testing.T) {
 	})
 }
 
+func TestNobodyHasWhatCannotBeStored(t *testing.T) {
+	onEach(t, func(t *testing.T, db *store.DB) {
+		for _, bad := range []string{"a\x00b", "\xff"} {
+			if _, err := rows.Tags.Load(t.Context(), db, "c", bad); !errors.Is(err, store.ErrNotFound) {
+				t.Errorf("load %q: %v, want ErrNotFound", bad, err)
+			}
+			if list, err := rows.Extensions.Find(t.Context(), db, rows.KeyExtension, bad); len(list) != 0 || err != nil {
+				t.Errorf("find %q: %v, %v", bad, list, err)
+			}
+			if n, err := rows.Extensions.Count(t.Context(), db, "c", store.Filter{Key: rows.KeyExtension, Value: bad}); n != 0 || err != nil {
+				t.Errorf("count %q: %d, %v", bad, n, err)
+			}
+		}
+		err := db.Write(t.Context(), func(tx *store.Tx) error {
+			return tx.Emit(resource.Event{CustomerID: "c", Type: "x", Data: []byte("{")})
+		})
+		if err == nil {
+			t.Error("an event whose data is not JSON was taken")
+		}
+	})
+}
+
 func TestEnqueueKeepsOrder(t *testing.T) {
 	onEach(t, func(t *testing.T, db *store.DB) {
 		var told []string

@@ -32,7 +32,7 @@ func (tx *Tx) reset(m marker) { tx.events, tx.rows = tx.events[:m.events], m.row
 
 // Emit writes an event to the log and queues it for the customer's webhook, if
 // there is one, and for the event's own WebhookURI. Empty ID and Time are
-// filled in. Nobody learns of the event unless the transaction is committed.
+// filled in; data that is not JSON is refused. Nobody learns of the event unless the transaction is committed.
 func (tx *Tx) Emit(e resource.Event) error {
 	if e.CustomerID == "" || e.Type == "" {
 		return fmt.Errorf("store: event %q of customer %q: both are needed", e.Type, e.CustomerID)
@@ -45,6 +45,9 @@ func (tx *Tx) Emit(e resource.Event) error {
 	}
 	if len(e.Data) == 0 {
 		e.Data = json.RawMessage("{}")
+	}
+	if !json.Valid(e.Data) { // it could never be delivered, and would hold up what follows
+		return fmt.Errorf("store: event %q: data is not JSON", e.Type)
 	}
 	tx.events = append(tx.events, e)
 	return nil
