@@ -183,6 +183,9 @@ type memoryInbox struct {
 	wake   chan struct{}
 	closed chan struct{}
 	once   sync.Once
+
+	deadline *time.Timer // of reading
+	late     bool        // it has passed
 }
 
 type memoryItem struct {
@@ -215,7 +218,11 @@ func (b *memoryInbox) take() (memoryItem, bool) {
 			b.mu.Unlock()
 			return i, b.waitUntil(i.due)
 		}
+		late := b.late
 		b.mu.Unlock()
+		if late {
+			return memoryItem{}, false
+		}
 		select {
 		case <-b.wake:
 		case <-b.closed:
@@ -236,6 +243,17 @@ func (b *memoryInbox) waitUntil(due time.Time) bool {
 		return true
 	case <-b.closed:
 		return false
+	}
+}
+
+// expire ends the read that waits now.
+func (b *memoryInbox) expire() {
+	b.mu.Lock()
+	b.late = true
+	b.mu.Unlock()
+	select {
+	case b.wake <- struct{}{}:
+	default:
 	}
 }
 
@@ -357,6 +375,16 @@ func (c *memoryConn) Close() error {
 
 func (c *memoryConn) LocalAddr() net.Addr              { return net.TCPAddrFromAddrPort(c.local) }
 func (c *memoryConn) RemoteAddr() net.Addr             { return net.TCPAddrFromAddrPort(c.remote) }
-func (c *memoryConn) SetDeadline(time.Time) error      { return nil }
-func (c *memoryConn) SetReadDeadline(time.Time) error  { return nil }
+func (c *memoryConn) SetDeadline(t time.Time) error    { return c.SetReadDeadline(t) }
 func (c *memoryConn) SetWriteDeadline(time.Time) error { return nil }
+
+func (c *memoryConn) SetReadDeadline(t time.Time) error {
+	c.in.mu.Lock()
+	defer c.in.mu.Unlock()
+	c.in.late = false
+	stopTimer(c.in.deadline)
+	if c.in.deadline = nil; !t.IsZero() {
+		c.in.deadline = time.AfterFunc(time.Until(t), c.in.expire)
+	}
+	return nil
+}

@@ -14,6 +14,10 @@ import (
 // writeTimeout bounds how long a peer that does not read can hold a writer.
 const writeTimeout = 5 * time.Second
 
+// firstMessage bounds how long an accepted connection may be silent, or shake
+// hands, before its first bytes.
+const firstMessage = 30 * time.Second
+
 // stream is one TCP or TLS connection.
 type stream struct {
 	transport string
@@ -92,6 +96,7 @@ func (s *Stack) accept(transport string, l net.Listener) {
 			conn.Close()
 			continue
 		}
+		_ = conn.SetReadDeadline(time.Now().Add(firstMessage))
 		s.serveStream(newStream(transport, conn))
 	}
 }
@@ -148,10 +153,13 @@ func (s *Stack) readStream(c *stream) {
 	defer parser.Close()
 	f := c.flow()
 	partial := false // inside a message: a lone CRLF may end its header
-	for {
+	for first := true; ; first = false {
 		n, err := c.conn.Read(buf)
 		if err != nil || !s.admit(c.remote) {
 			return
+		}
+		if first {
+			_ = c.conn.SetReadDeadline(time.Time{})
 		}
 		data := buf[:n]
 		if !partial && len(bytes.Trim(data, "\r\n")) == 0 {

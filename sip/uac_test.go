@@ -428,3 +428,27 @@ func TestHeadersCannotBeInjected(t *testing.T) {
 		settle(t, alice)
 	})
 }
+
+// Connections that say nothing are not kept; one that has spoken is.
+func TestSilentConnectionClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLadder()
+		bob := l.party(t, bobIP)
+		for _, greeting := range []string{"", "\r\n\r\n"} {
+			conn, err := l.Host(aliceIP).Dial(t.Context(), bobIP.String()+":5060")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if greeting != "" {
+				conn.Write([]byte(greeting))
+			}
+		}
+		time.Sleep(time.Minute)
+		bob.stack.mu.Lock()
+		defer bob.stack.mu.Unlock()
+		if n := len(bob.stack.streams); n != 1 {
+			t.Errorf("%d connections kept, want the one that spoke", n)
+		}
+	})
+}
