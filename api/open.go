@@ -1,10 +1,14 @@
 package api
 
 import (
+	"encoding/json"
+	"errors"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"offhook/flow/action"
 )
 
 // open are the paths that need no access key.
@@ -41,6 +45,26 @@ func (s *Server) registerOpen() {
 		s.cfg.Events.ServeWS(w, r, who.CustomerID)
 	})
 	s.document("/ws", "events", `WebSocket of events: send {"type":"subscribe","topics":["customer_id:ID:call"]}; each event comes as {"type","data"}`, "")
+}
+
+// render writes the OpenAPI document. Bodies with actions are read by the flow
+// engine, whose own schema of every verb takes the place of the struct's.
+func (s *Server) render() ([]byte, error) {
+	raw, err := json.Marshal(s.huma.OpenAPI())
+	if err != nil {
+		return nil, err
+	}
+	var document map[string]any
+	if err := json.Unmarshal(raw, &document); err != nil {
+		return nil, err
+	}
+	components, _ := document["components"].(map[string]any)
+	schemas, ok := components["schemas"].(map[string]any)
+	if !ok {
+		return nil, errors.New("no schemas in the document")
+	}
+	schemas["Action"] = action.SchemaAt("#/components/schemas/Action")
+	return json.Marshal(document)
 }
 
 // document describes a path that is no endpoint.

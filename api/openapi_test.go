@@ -61,6 +61,9 @@ func TestDocumentIsSound(t *testing.T) {
 	if operations < 130 {
 		t.Errorf("only %d operations", operations)
 	}
+	if verbs, _ := d.Components.Schemas["Action"].(map[string]any)["oneOf"].([]any); len(verbs) < 30 {
+		t.Errorf("only %d verbs are described", len(verbs))
+	}
 	if !strings.Contains(string(raw), `"readOnly":true`) || !strings.Contains(string(raw), `"writeOnly":true`) {
 		t.Error("nothing is marked")
 	}

@@ -8,7 +8,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -97,7 +96,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	s.describe()
 	s.register()
 	var err error
-	if s.openapi, err = json.Marshal(s.huma.OpenAPI()); err != nil {
+	if s.openapi, err = s.render(); err != nil {
 		return nil, fmt.Errorf("openapi: %w", err)
 	}
 	return s, nil
