@@ -33,11 +33,8 @@ func (r *Run) follow() {
 		CustomerID: r.options.CustomerID, FlowID: id, Program: program, Variables: r.Variables(),
 		ReferenceType: r.options.ReferenceType, ReferenceID: r.options.ReferenceID, ReferenceActiveflowID: r.options.ID,
 		OnCompleteFlowID: f.OnCompleteFlowID, WebhookURI: r.options.WebhookURI, WebhookMethod: r.options.WebhookMethod,
-		Logger: r.options.Logger, Followed: r.options.Followed, completeCount: count,
+		Logger: r.options.Logger, Followed: r.options.Followed, completeCount: count, follows: true,
 	})
-	if r.options.Followed != nil {
-		r.options.Followed(next)
-	}
 	next.Wait()
 }
 

@@ -352,6 +352,9 @@ func TestJournal(t *testing.T) {
 		if got := string(d.states[1].CurrentAction.Option); got != `{"text":"to +1"}` {
 			t.Errorf("current action shows %s", got)
 		}
+		if raw := string(d.events[4].Data); !strings.Contains(raw, `"reason":"finished"`) || !strings.Contains(raw, `"id":"r"`) {
+			t.Errorf("the end is told as %s", raw)
+		}
 		last := d.states[len(d.states)-1]
 		if last.ExecuteCount != 2 || len(last.ExecutedActions) != 2 || last.TMEnd == nil || last.Variables["voipbin.call.id"] != "c1" {
 			t.Errorf("%+v", last)

@@ -47,8 +47,6 @@ func (r *Run) enter(a *action) int {
 	return idle
 }
 
-func (r *Run) created() { r.journal("activeflow_created") }
-
 // journal tells what the run has become.
 func (r *Run) journal(event string) {
 	if r.host.Journal == nil {
@@ -56,7 +54,14 @@ func (r *Run) journal(event string) {
 	}
 	state := r.State()
 	r.host.Journal.Changed(state)
-	r.Emit(event, "activeflow", state.ID, state)
+	r.Emit(event, "activeflow", state.ID, told{Activeflow: state, Reason: state.EndReason})
+}
+
+// told is the data of the events of a run: the run, and its end once more under
+// the name that clients know.
+type told struct {
+	resource.Activeflow
+	Reason string `json:"reason,omitempty"`
 }
 
 // Emit publishes an event of the run. Data must be something that JSON can hold.

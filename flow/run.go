@@ -46,10 +46,11 @@ type Options struct {
 	WebhookMethod         string
 	Logger                *slog.Logger // nil: slog.Default
 	// Followed is told of each run that on_complete_flow_id starts after this
-	// one. May be nil.
+	// one, before it begins. May be nil.
 	Followed func(*Run)
 
 	completeCount int
+	follows       bool
 }
 
 // Run is one execution of a flow. Its methods are safe for concurrent use.
@@ -79,7 +80,10 @@ func Start(ctx context.Context, host Host, o Options) *Run {
 	r := newRun(host, o)
 	r.finalCtx = context.WithoutCancel(ctx)
 	ctx, r.cancel = context.WithCancelCause(ctx)
-	r.created()
+	if o.follows && o.Followed != nil {
+		o.Followed(r)
+	}
+	r.journal("activeflow_created")
 	go r.main(ctx)
 	return r
 }

@@ -104,7 +104,7 @@ func (o *AMD) detect(ctx context.Context, r *flow.Run, detector flow.Detector) (
 	r.SetVariable("voipbin.amd.cause", d.Cause)
 	r.SetVariable("voipbin.amd.decided_at_ms", strconv.Itoa(d.DecidedMS))
 	call := r.Host().Call.Snapshot()
-	r.Emit("amd_result", "call", call.ID, amdResult{
+	r.Emit("amd_result", "amd", call.ID, amdResult{
 		CallID: call.ID, ActiveflowID: r.ID(), Result: d.Result, Cause: d.Cause,
 		DecidedAtMS: d.DecidedMS, GreetingEndMS: d.GreetEnd, BeepAtMS: d.BeepAt,
 	})
