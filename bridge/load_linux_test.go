@@ -5,13 +5,13 @@ package bridge
 import (
 	"fmt"
 	"net/netip"
+	"runtime"
 	"testing"
 	"time"
 
 	"offhook/media"
 	"offhook/media/codec"
 	"offhook/media/rtpload"
-	"offhook/media/tone"
 )
 
 // load is an engine under the load of a generator in the same process.
@@ -82,7 +82,16 @@ func (l *load) measure(n int) {
 		l.b.ReportMetric(r.P50.Seconds()*1000, "p50-ms")
 		l.b.ReportMetric(r.P99.Seconds()*1000, "p99-ms")
 	}
+	l.b.ReportMetric(float64(heap())/1024/float64(n), "KB/call")
 	l.b.ReportMetric(0, "ns/op")
+}
+
+// heap is the memory in use, the generator's included.
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapInuse + m.StackInuse
 }
 
 // BenchmarkLoad measures the engine with real sockets on loopback. Each run takes
@@ -98,6 +107,12 @@ func BenchmarkLoad(b *testing.B) {
 		})
 		b.Run(fmt.Sprintf("prompt/%d", calls), func(b *testing.B) { benchPrompt(b, calls) })
 	}
+	for _, calls := range []int{1000} {
+		b.Run(fmt.Sprintf("relay/%d", calls), func(b *testing.B) {
+			benchPairs(b, calls, rtpload.Options{Legs: 2 * calls, Stamp: true}, "PCMU", "PCMU")
+		})
+	}
+	b.Run("recorded/200", func(b *testing.B) { benchRecorded(b, 200) })
 	for _, members := range []int{3, 10, 50, 100} {
 		b.Run(fmt.Sprintf("conference/%d", members), func(b *testing.B) { benchRooms(b, 200/members, members) })
 	}
@@ -130,6 +145,19 @@ func benchPairs(b *testing.B, calls int, o rtpload.Options, first, second string
 		br := New(l.e, "pair")
 		br.Join(l.leg(first), JoinOptions{})
 		br.Join(l.leg(second), JoinOptions{})
+	}
+	l.measure(calls)
+}
+
+// benchRecorded is relayed calls with a listener on one leg, at 8 kHz.
+func benchRecorded(b *testing.B, calls int) {
+	l := newLoad(b, rtpload.Options{Legs: 2 * calls})
+	for range calls {
+		br := New(l.e, "pair")
+		first := l.leg("PCMU")
+		first.Attach(nothing{}, 8000)
+		br.Join(first, JoinOptions{})
+		br.Join(l.leg("PCMU"), JoinOptions{})
 	}
 	l.measure(calls)
 }
@@ -168,5 +196,3 @@ func (l *loop) ReadFrame(dst []int16) error {
 	l.at += copy(dst, l.pcm[l.at:])
 	return nil
 }
-
-var _ media.Source = (*tone.Source)(nil)

@@ -48,9 +48,7 @@ func (b *Bridge) collect() {
 		member.talking.Store(member.inMix && member.voice.talking())
 		if member.inMix {
 			member.level = pcm
-			for i, v := range pcm {
-				m.total[i] += int32(v)
-			}
+			m.addVoice(pcm)
 		}
 	}
 	for i := 0; i < len(b.plays); {
@@ -64,6 +62,12 @@ func (b *Bridge) collect() {
 			m.played[j] = media.Limit(int32(m.played[j]) + int32(v))
 		}
 		i++
+	}
+}
+
+func (x *mixer) addVoice(pcm []int16) {
+	for i, v := range pcm {
+		x.total[i] += int32(v)
 	}
 }
 
@@ -95,7 +99,6 @@ func (b *Bridge) deliver(speakers int) {
 				rendered = true
 			}
 			m.seat.HearCommon(&x.common)
-			continue
 		}
 	}
 	for _, m := range b.members {
