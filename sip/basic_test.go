@@ -334,3 +334,28 @@ func TestCallOverIPv6(t *testing.T) {
 		}
 	})
 }
+
+// A peer that says nothing in time is given up at once; when it answers after
+// all, it is told so.
+func TestFirstResponseTooLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLadder()
+		l.lose("alice", "INVITE sdp", 1, 2, 3)
+		alice, bob := l.party(t, aliceIP), l.party(t, bobIP)
+		dial(t, alice, bob, InviteOptions{FirstResponse: 2 * time.Second})
+		alice.expect(t, "ended peer 408")
+		bob.next(t)
+		bob.expect(t, "ended peer 487")
+		settle(t, alice, bob)
+		l.check(t, `
+			0.000  alice → bob  INVITE sdp ✗
+			0.500  alice → bob  INVITE sdp ✗
+			1.500  alice → bob  INVITE sdp ✗
+			3.500  alice → bob  INVITE sdp
+			3.510  bob → alice  100 INVITE
+			3.520  alice → bob  CANCEL
+			3.530  bob → alice  200 CANCEL
+			3.530  bob → alice  487 INVITE
+			3.540  alice → bob  ACK`)
+	})
+}

@@ -227,7 +227,7 @@ func localEnd(status int, c Cause) End {
 // it was not the application's wish.
 func cancelEnd(e event) End {
 	if e.end.Status != 0 {
-		return End{Local: true, Status: e.end.Status, Reason: e.end.Reason}
+		return e.end
 	}
 	return localEnd(487, e.cause)
 }

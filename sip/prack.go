@@ -155,7 +155,7 @@ func (d *Dialog) prack(res *sipmsg.Response) (skip bool) {
 			d.mu.Lock()
 			defer d.mu.Unlock()
 			if status < 200 || status > 299 || answer == nil {
-				d.apply(wantHangup, event{end: End{Status: 488, Reason: "Not Acceptable Here"}})
+				d.apply(wantHangup, event{end: End{Local: true, Status: 488, Reason: "Not Acceptable Here"}})
 				return
 			}
 			d.offer.local = answer

@@ -19,7 +19,15 @@ func (d *Dialog) inviteFailed(c *client, err error) {
 // ringTimeout gives up a call that nobody answers.
 func (d *Dialog) ringTimeout() {
 	if d.state == calling || d.state == proceeding {
-		d.apply(wantHangup, event{end: End{Status: 408, Reason: "No Answer"}})
+		d.apply(wantHangup, event{end: End{Local: true, Status: 408, Reason: "No Answer"}})
+	}
+}
+
+// silent gives up a peer that has said nothing at all. The transaction goes on:
+// should it answer yet, it is told that the call is over.
+func (d *Dialog) silent() {
+	if d.state == calling {
+		d.apply(wantHangup, event{end: End{Status: 408, Reason: "No Response"}})
 	}
 }
 

@@ -106,3 +106,36 @@ func TestSessionRefreshedByReinvite(t *testing.T) {
 			150.010  bob → alice  200 BYE`)
 	})
 }
+
+// The callee leaves the refresh to the caller (RFC 4028 9, refresher=uac).
+func TestSessionRefreshedByCaller(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLadder()
+		alice := l.party(t, aliceIP)
+		r := l.raw(t, bobIP, aliceIP)
+		d := dialRaw(t, alice, InviteOptions{})
+		session := []string{"Session-Expires: 90;refresher=uac", "Require: timer", "Allow: INVITE, ACK, BYE, UPDATE"}
+		r.respond(r.request("INVITE"), 200, "a", "v=answer", session...)
+		r.request("ACK")
+		alice.expect(t, "answered v=answer")
+		began := time.Now()
+		update := r.request("UPDATE")
+		if took := time.Since(began).Round(time.Second); took != 45*time.Second {
+			t.Errorf("refreshed after %s", took)
+		}
+		if got := update.GetHeader("Session-Expires").Value(); got != "90;refresher=uac" {
+			t.Errorf("Session-Expires %q", got)
+		}
+		// The peer asks for more; then it is gone.
+		r.respond(update, 422, "", "", "Min-SE: 120")
+		update = r.request("UPDATE")
+		if got := update.GetHeader("Session-Expires").Value(); got != "120;refresher=uac" {
+			t.Errorf("Session-Expires %q", got)
+		}
+		r.respond(update, 481, "", "")
+		alice.expect(t, "ended local 481")
+		r.respond(r.request("BYE"), 481, "", "")
+		<-d.Done()
+		settle(t, alice)
+	})
+}

@@ -25,7 +25,8 @@ type InviteOptions struct {
 	User          string          // digest credentials for 401 and 407
 	Password      string
 	Replaces      string        // value of a Replaces header (RFC 3891)
-	Timeout       time.Duration // without a final response by then: CANCEL, Ended with 408; 0: none
+	Timeout       time.Duration // without a final response by then: CANCEL, Ended with 408 (Local); 0: none
+	FirstResponse time.Duration // without any response by then: Ended with 408, as a dead route; 0: 32 s (Timer B)
 	MaxForwards   int           // 70 when 0
 	NoReliability bool          // do not offer 100rel
 }
@@ -38,6 +39,7 @@ type inviteClient struct {
 	client   *client
 	cause    Cause // of a CANCEL or of the BYE after it
 	timeout  *time.Timer
+	silence  *time.Timer
 	tries    int
 	canceled bool
 	late     *sipmsg.Response   // a 2xx whose late offer is being answered; its ACK is owed
@@ -45,7 +47,10 @@ type inviteClient struct {
 	reliable map[string]uint32  // latest RSeq, by remote tag
 }
 
-func (out *inviteClient) stop() { stopTimer(out.timeout) }
+func (out *inviteClient) stop() {
+	stopTimer(out.timeout)
+	stopTimer(out.silence)
+}
 
 // Invite sends an INVITE and returns when it is on its way; what follows is
 // told to h. ctx bounds resolving and connecting, not the call. An error means
@@ -84,6 +89,9 @@ func (s *Stack) Invite(ctx context.Context, opts InviteOptions, h DialogHandler)
 	}
 	if opts.Timeout > 0 {
 		d.out.timeout = d.after(opts.Timeout, d.ringTimeout)
+	}
+	if opts.FirstResponse > 0 {
+		d.out.silence = d.after(opts.FirstResponse, d.silent)
 	}
 	return d, nil
 }
