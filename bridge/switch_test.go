@@ -19,6 +19,7 @@ import (
 type counterPhone struct {
 	conn media.Conn
 	port *media.Port
+	deaf bool // keeps nothing
 
 	mu  sync.Mutex
 	got []rtp.Packet
@@ -50,6 +51,9 @@ func newCounterPhone(t *testing.T, w *media.MemoryWire, e *media.Engine, addr st
 }
 
 func (p *counterPhone) receive(packet []byte, _ netip.AddrPort) {
+	if p.deaf {
+		return
+	}
 	var r rtp.Packet
 	if r.Unmarshal(append([]byte(nil), packet...)) != nil {
 		return
