@@ -118,7 +118,7 @@ func (d *decoding) structure(n *node, v reflect.Value, path string) {
 func (d *decoding) field(n *node, v reflect.Value, path string, tag reflect.StructTag) {
 	if n != nil && n.kind != nullNode {
 		d.into(n, v, path, tag)
-		if tag.Get("required") == "true" && v.IsZero() && !d.open[path] && (v.Kind() == reflect.String || v.Kind() == reflect.Slice) && (n.kind == stringNode || n.kind == arrayNode) {
+		if tag.Get("required") == "true" && !d.open[path] && (isEmpty(n) || n.kind == stringNode && v.Kind() == reflect.String && v.IsZero()) {
 			d.faults.add(path, FaultMissingField, "must not be empty")
 		}
 		return
@@ -128,6 +128,11 @@ func (d *decoding) field(n *node, v reflect.Value, path string, tag reflect.Stru
 		return
 	}
 	setDefault(v, tag)
+}
+
+// isEmpty reports whether a value is there and says nothing.
+func isEmpty(n *node) bool {
+	return n.kind == stringNode && n.text == "" || n.kind == arrayNode && len(n.kids) == 0
 }
 
 func (d *decoding) slice(n *node, v reflect.Value, path string, tag reflect.StructTag) {

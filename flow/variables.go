@@ -23,7 +23,7 @@ const (
 // Bounds of a run's variables; what does not fit is cut or left out.
 const (
 	MaxVariables     = 1000
-	MaxVariableBytes = 256 << 10 // of one value
+	MaxVariableBytes = 64 << 10 // of one value
 )
 
 // variables is what a run knows, safe for concurrent use.
@@ -67,7 +67,7 @@ func (v *variables) live(name string) (string, bool) {
 // the bound is not set.
 func (v *variables) set(name, value string) {
 	if len(value) > MaxVariableBytes {
-		value = value[:MaxVariableBytes]
+		value = strings.ToValidUTF8(value[:MaxVariableBytes], "")
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -24,7 +24,7 @@ func (o *Talk) Early() bool { return o.EarlyMedia }
 // Run implements flow.Option.
 func (o *Talk) Run(ctx context.Context, r *flow.Run) (flow.Next, error) {
 	player, err := need(r.Host().Player, "speech")
-	if err != nil || o.Text == "" {
+	if err != nil {
 		return flow.Continue(), err
 	}
 	prompt := flow.Prompt{
