@@ -170,6 +170,7 @@ func (d *Dialog) apply(in input, e event) bool {
 	d.state = t.next
 	d.perform(t.do, in, e)
 	if d.state == terminated {
+		d.payAck(nil)
 		d.stopTimers()
 		d.maybeForget()
 	}

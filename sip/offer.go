@@ -12,12 +12,19 @@ import (
 type offerState struct {
 	ours    bool // a re-INVITE or an offer of ours is unanswered
 	sent    *exchange
+	owed    *owedAck
 	theirs  *pendingOffer
 	changed chan struct{} // closed when an exchange ends
 	local   []byte        // our latest session description, sent again by refreshes
 	remote  []byte        // the peer's latest
 
 	answeredEarly bool // the initial offer was answered by PRACK or a reliable response
+}
+
+// owedAck is the ACK of a 2xx whose late offer the handler looks at.
+type owedAck struct {
+	invite *sipmsg.Request
+	res    *sipmsg.Response
 }
 
 // pendingOffer is a re-INVITE or UPDATE of the peer that the handler looks at.
@@ -139,7 +146,7 @@ func (d *Dialog) awaitTurn(ctx context.Context) error {
 			d.mu.Unlock()
 			return ErrEnded
 		}
-		if !d.offer.ours && d.offer.theirs == nil && d.unconfirmed == nil && d.remoteTag != "" && (d.out == nil || d.out.late == nil) {
+		if !d.offer.ours && d.offer.theirs == nil && d.unconfirmed == nil && d.remoteTag != "" && d.offer.owed == nil {
 			return nil
 		}
 		changed := d.offer.changed
@@ -214,19 +221,5 @@ func (d *Dialog) offerAccepted(req *sipmsg.Request, res *sipmsg.Response, sdp []
 		d.sendAck(req, res, nil)
 		return
 	}
-	offer := sdpOf(res)
-	d.offer.ours = true // until the ACK with our answer
-	d.tell(func(h DialogHandler) {
-		answer, status := h.Offered(offer)
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		d.offer.ours = false
-		d.offer.wake()
-		d.sendAck(req, res, answer)
-		if answer == nil || status < 200 || status > 299 {
-			d.apply(lostPeer, event{end: End{Status: 488}, cause: Cause{Status: 488, Reason: "Not Acceptable Here"}})
-			return
-		}
-		d.offer.local = answer
-	})
+	d.answerLate(req, res, func() {})
 }

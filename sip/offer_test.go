@@ -366,3 +366,26 @@ func TestLateReinviteAnswerRepeated(t *testing.T) {
 			2.040  bob → alice  200 BYE`)
 	})
 }
+
+// The same in a late re-INVITE.
+func TestHangupDuringLateReinvite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLadder()
+		alice, bob, out, _ := established(t, l)
+		alice.offered = func([]byte) ([]byte, int) { time.Sleep(time.Second); return []byte("v=slow"), 200 }
+		if _, err := out.Reoffer(t.Context(), nil); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(100 * time.Millisecond)
+		out.Hangup(Cause{})
+		alice.expect(t, "offered v=renewed")
+		alice.expect(t, "ended local 200")
+		settle(t, alice, bob)
+		l.check(t, `
+			0.000  alice → bob  INVITE
+			0.010  bob → alice  200 INVITE sdp
+			0.120  alice → bob  ACK
+			0.120  alice → bob  BYE
+			0.130  bob → alice  200 BYE`)
+	})
+}

@@ -16,7 +16,7 @@ func (d *Dialog) receiveOffer(req *sipmsg.Request, tx *sipmsg.ServerTx) {
 	case req.Method == sipmsg.UPDATE && sdp == nil:
 		d.refreshed(req, tx)
 		return
-	case d.offer.ours || req.IsInvite() && (d.state == calling || d.state == proceeding):
+	case d.offer.ours || d.offer.owed != nil || req.IsInvite() && (d.state == calling || d.state == proceeding):
 		d.reply(tx, req, 491, "", nil)
 		return
 	case d.offer.theirs != nil || d.state == ringing && !d.offer.complete() || d.unconfirmed != nil && req.IsInvite() || d.state == ringing && req.IsInvite():

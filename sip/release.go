@@ -48,10 +48,7 @@ func (d *Dialog) cancelRequest(invite *sipmsg.Request, f *flow, c Cause) {
 // sendBye hangs up at the peer; mu is held. Whatever it answers, the dialog is
 // over.
 func (d *Dialog) sendBye(c Cause) {
-	if d.out != nil && d.out.late != nil {
-		d.sendAck(d.invite, d.out.late, nil)
-		d.out.late = nil
-	}
+	d.payAck(nil)
 	d.send(func() *sipmsg.Request {
 		req := d.newRequest(sipmsg.BYE)
 		for _, h := range reasonHeaders(c) {

@@ -165,7 +165,7 @@ func (d *Dialog) retarget(contact *sipmsg.Uri) {
 func (d *Dialog) success(res *sipmsg.Response) {
 	tag := toTag(res)
 	switch {
-	case d.out.late != nil || d.repeatAck(res):
+	case d.offer.owed != nil || d.repeatAck(res):
 	case d.state <= cancelling:
 		d.establish(res)
 		d.apply(heardSuccess, event{res: res})
@@ -187,30 +187,42 @@ func (d *Dialog) accepted(res *sipmsg.Response) {
 		d.tell(func(h DialogHandler) { h.Answered(sdp) })
 		return
 	}
-	d.out.late = res
-	d.tell(func(h DialogHandler) {
-		answer, status := h.Offered(sdp)
-		d.answerLate(res, answer, status)
+	d.answerLate(d.invite, res, func() {
+		d.tell(func(h DialogHandler) { h.Answered(nil) })
 	})
 }
 
-// answerLate puts our answer to the 2xx's offer into the ACK. An offer that we
-// cannot take is acknowledged and hung up: a 2xx cannot be refused.
-func (d *Dialog) answerLate(res *sipmsg.Response, answer []byte, status int) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.out.late == nil {
-		return // hung up meanwhile
+// answerLate asks the handler for the answer to the offer in a 2xx and puts it
+// into the ACK; then done is called, mu held both times. An offer that we cannot
+// take is acknowledged and hung up: a 2xx cannot be refused.
+func (d *Dialog) answerLate(invite *sipmsg.Request, res *sipmsg.Response, done func()) {
+	owed := &owedAck{invite, res}
+	d.offer.owed = owed
+	d.tell(func(h DialogHandler) {
+		answer, status := h.Offered(sdpOf(res))
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if d.offer.owed != owed {
+			return // hung up meanwhile
+		}
+		if answer == nil || status < 200 || status > 299 {
+			d.payAck(nil)
+			d.apply(lostPeer, event{end: End{Status: 488}, cause: Cause{Status: 488, Reason: "Not Acceptable Here"}})
+			return
+		}
+		d.offer.local = answer
+		d.payAck(answer)
+		done()
+	})
+}
+
+// payAck sends the ACK that is owed, if one is; mu is held.
+func (d *Dialog) payAck(answer []byte) {
+	if o := d.offer.owed; o != nil {
+		d.offer.owed = nil
+		d.offer.wake()
+		d.sendAck(o.invite, o.res, answer)
 	}
-	d.out.late = nil
-	if answer == nil || status < 200 || status > 299 {
-		d.sendAck(d.invite, res, nil)
-		d.apply(lostPeer, event{end: End{Status: 488}, cause: Cause{Status: 488, Reason: "Not Acceptable Here"}})
-		return
-	}
-	d.offer.local = answer
-	d.sendAck(d.invite, res, answer)
-	d.tell(func(h DialogHandler) { h.Answered(nil) })
 }
 
 // acknowledgeAndRelease ends a call that was answered while we gave it up.

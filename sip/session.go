@@ -175,7 +175,7 @@ func (t *sessionTimer) expire(d *Dialog, left time.Duration) {
 func (d *Dialog) refreshSession(left time.Duration) {
 	t := &d.session
 	t.expire(d, left)
-	if d.offer.ours || d.offer.theirs != nil || d.unconfirmed != nil {
+	if d.offer.ours || d.offer.owed != nil || d.offer.theirs != nil || d.unconfirmed != nil {
 		d.retryRefresh(left)
 		return
 	}

@@ -42,7 +42,6 @@ type inviteClient struct {
 	silence  *time.Timer
 	tries    int
 	canceled bool
-	late     *sipmsg.Response   // a 2xx whose late offer is being answered; its ACK is owed
 	forks    map[string]*Dialog // further 2xx, by remote tag
 	reliable map[string]uint32  // latest RSeq, by remote tag
 }
