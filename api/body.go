@@ -203,6 +203,16 @@ func (s *Server) actionFaults(actions []byte) []Detail {
 	return faults
 }
 
+// undecodable words what a schema lets pass and a Go type can't hold, such as
+// numbers out of range.
+func undecodable(err error) Detail {
+	var kind *json.UnmarshalTypeError
+	if errors.As(err, &kind) {
+		return Detail{Path: kind.Field, Reason: "INVALID_VALUE", Message: kind.Value + " is out of range"}
+	}
+	return Detail{Reason: "INVALID_VALUE", Message: err.Error()}
+}
+
 // decode holds raw against schema and decodes it, with every fault at once.
 func decode[T any](s *Server, schema *huma.Schema, raw []byte) (*T, fields, error) {
 	given, err := parseObject(raw)
@@ -223,7 +233,7 @@ func decode[T any](s *Server, schema *huma.Schema, raw []byte) (*T, fields, erro
 	}
 	var v T
 	if err := json.Unmarshal(raw, &v); err != nil {
-		return nil, nil, newError("INVALID_ARGUMENT", "INVALID_JSON_BODY", "%v", err)
+		return nil, nil, invalid([]Detail{undecodable(err)})
 	}
 	return &v, given, nil
 }

@@ -561,7 +561,7 @@ func (v *served[T, P]) missing(given fields) []Detail {
 func (v *served[T, P]) withMissing(err error, raw []byte) error {
 	given, parseErr := parseObject(raw)
 	var e *Error
-	if parseErr != nil || !errors.As(err, &e) {
+	if parseErr != nil || !errors.As(err, &e) || len(e.Details) == 0 {
 		return err
 	}
 	return invalid(append(e.Details, v.missing(given)...))
