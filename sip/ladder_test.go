@@ -123,11 +123,11 @@ func (l *ladder) check(t testing.TB, want string) {
 // party starts a stack at ip that listens on UDP and TCP.
 func (l *ladder) party(t testing.TB, ip netip.Addr, change ...func(*Config)) *party {
 	t.Helper()
-	any := "0.0.0.0:5060"
+	everywhere := "0.0.0.0:5060"
 	if ip.Is6() {
-		any = "[::]:5060"
+		everywhere = "[::]:5060"
 	}
-	cfg := Config{Listen: []string{"udp://" + any, "tcp://" + any}, Network: l.Host(ip)}
+	cfg := Config{Listen: []string{"udp://" + everywhere, "tcp://" + everywhere}, Network: l.Host(ip)}
 	for _, f := range change {
 		f(&cfg)
 	}

@@ -34,9 +34,7 @@ func (d *Dialog) receiveOffer(req *sipmsg.Request, tx *sipmsg.ServerTx) {
 // refreshed answers an UPDATE that carries no offer: a new Contact, or a
 // refresh of the session.
 func (d *Dialog) refreshed(req *sipmsg.Request, tx *sipmsg.ServerTx) {
-	if req.Contact() != nil {
-		d.retarget(&req.Contact().Address)
-	}
+	d.refreshTarget(req)
 	d.session.offered(req, d.stack.cfg)
 	d.reply(tx, req, 200, "", nil, d.session.answer(d, req)...)
 }
@@ -57,9 +55,7 @@ func (d *Dialog) answerOffer(p *pendingOffer, answer []byte, status int) {
 		d.reply(p.tx, p.req, status, "", nil)
 		return
 	}
-	if p.req.Contact() != nil {
-		d.retarget(&p.req.Contact().Address) // target refresh, RFC 3261 12.2.2
-	}
+	d.refreshTarget(p.req)
 	d.session.offered(p.req, d.stack.cfg)
 	offer := sdpOf(p.req)
 	if offer != nil {

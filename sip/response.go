@@ -142,12 +142,29 @@ func (d *Dialog) establish(res *sipmsg.Response) {
 	d.learn(res)
 }
 
+// refreshTarget takes the Contact of a re-INVITE or UPDATE (RFC 3261 12.2.2).
+func (d *Dialog) refreshTarget(req *sipmsg.Request) {
+	contact := req.Contact()
+	if contact == nil {
+		return
+	}
+	moved := hopOf(&d.target) != hopOf(&contact.Address)
+	d.target = *contact.Address.Clone()
+	if moved {
+		d.pinned = behindNAT(req, d.source)
+	}
+}
+
 // retarget points the dialog at the peer's Contact. When that is the very
 // address that we call through a given next hop, or one that cannot be reached
 // from here, requests keep going where the INVITE went.
 func (d *Dialog) retarget(contact *sipmsg.Uri) {
-	d.target = *contact.Clone()
 	h := hopOf(contact)
+	moved := h != hopOf(&d.target)
+	d.target = *contact.Clone()
+	if d.inbound && !moved {
+		return // what its INVITE showed still holds
+	}
 	to, ok := h.literal()
 	if !ok || to.Addr() == d.source.remote.Addr() {
 		d.pinned = false

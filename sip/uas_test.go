@@ -183,6 +183,36 @@ func TestPeerBehindNAT(t *testing.T) {
 	})
 }
 
+// A NAT between private networks is known by its Via only; that the peer stays
+// behind it is remembered over its re-INVITEs and ours.
+func TestPeerBehindPrivateNAT(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLadder()
+		bob := l.party(t, bobIP)
+		r := l.raw(t, netip.MustParseAddr("10.0.0.1"), bobIP)
+		const contact = "Contact: <sip:raw@192.168.7.7:5060>\n"
+		r.send("INVITE sip:bob@x SIP/2.0\nVia: SIP/2.0/UDP 192.168.7.7;branch=z9hG4bKnat;rport\n{FROM}\n{TO}\n{ID}\n" + contact + "CSeq: 1 INVITE\n\nv=offer")
+		r.response(100)
+		in := bob.next(t)
+		in.Answer([]byte("v=answer"))
+		r.response(200)
+		r.inDialog(in, "ACK", 1, "")
+		r.send("INVITE sip:bob@x SIP/2.0\nVia: SIP/2.0/UDP 192.168.7.7;branch=z9hG4bKhold;rport\n{FROM}\nTo: <sip:bob@x>;tag=" + in.LocalTag() + "\n{ID}\n" + contact + "CSeq: 2 INVITE\n\nv=hold")
+		r.response(200)
+		r.inDialog(in, "ACK", 2, "")
+		done := make(chan error, 1)
+		go func() { _, err := in.Reoffer(t.Context(), []byte("v=back")); done <- err }()
+		r.respond(r.request("INVITE"), 200, "", "v=answer", contact[:len(contact)-1])
+		r.request("ACK")
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		in.Hangup(Cause{})
+		r.respond(r.request("BYE"), 200, "", "")
+		settle(t, bob)
+	})
+}
+
 // Without rport responses go to the port in Via, as RFC 3261 18.2.2 has it.
 func TestResponseToViaPort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
