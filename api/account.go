@@ -1,12 +1,14 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"offhook/resource"
@@ -136,7 +138,9 @@ func (s *Server) listCustomers(r *request, customers *served[resource.Customer, 
 	if err != nil {
 		return nil, err
 	}
-	slices.Reverse(all)
+	slices.SortFunc(all, func(a, b *resource.Customer) int {
+		return cmp.Or(b.TMCreate.Compare(*a.TMCreate), strings.Compare(b.ID, a.ID))
+	})
 	if token != "" {
 		i := slices.IndexFunc(all, func(c *resource.Customer) bool { return c.ID == token })
 		if i < 0 {
