@@ -39,10 +39,12 @@ func (c *Call) holdMusic(on bool) {
 }
 
 // heldByParty is the party's own hold (RFC 3264 8.4): those that it talks to
-// hear music until it comes back.
+// hear music until it comes back. What its phone sends meanwhile, such as music
+// of its own, is not heard.
 func (c *Call) heldByParty(on bool) {
 	c.mu.Lock()
 	c.partyHolds = on
+	c.applyMute()
 	s := c.seat
 	c.mu.Unlock()
 	if s == nil {
@@ -86,5 +88,5 @@ func (c *Call) applyMute() {
 		return
 	}
 	d := c.row.MuteDirection
-	c.leg.port.SetMute(d == "in" || d == "both" || c.apiHolds, d == "out" || d == "both")
+	c.leg.port.SetMute(d == "in" || d == "both" || c.apiHolds || c.partyHolds, d == "out" || d == "both")
 }

@@ -22,6 +22,7 @@ import (
 	"offhook/api"
 	"offhook/call"
 	"offhook/call/callflow"
+	"offhook/call/conference"
 	"offhook/event"
 	"offhook/flow/action"
 	"offhook/media"
@@ -90,6 +91,7 @@ type Server struct {
 	media    *media.Engine
 	runner   *callflow.Runner
 	exchange *call.Exchange
+	rooms    *conference.Rooms
 	api      *api.Server
 	http     *http.Server
 	listener net.Listener
@@ -254,8 +256,9 @@ func (s *Server) makeExchange(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s.runner.Use(s.exchange, callflow.Services{})
-	return s.runner.Recover(ctx)
+	s.rooms = conference.New(conference.Config{DB: s.db, Exchange: s.exchange, Recorded: s.runner.Recorded, Logger: s.log})
+	s.runner.Use(s.exchange, callflow.Services{Rooms: s.rooms.Of})
+	return errors.Join(s.runner.Recover(ctx), s.rooms.Recover(ctx))
 }
 
 func (s *Server) makeAPI(ctx context.Context) (err error) {
@@ -268,6 +271,7 @@ func (s *Server) makeAPI(ctx context.Context) (err error) {
 		RequireOwnedSource: s.cfg.RequireOwnedSource, Domain: s.domain,
 		RecordingFile: func(r resource.Recording) string { return s.exchange.RecordingFile(&r) },
 		Changed:       s.changed,
+		Conferences:   conferences{s.rooms},
 		Live:          live{s.runner, s.exchange}, Registrations: registrations{s.exchange}, Carriers: carriers{s.exchange},
 	})
 	if err == nil {
@@ -291,8 +295,11 @@ func (s *Server) domain() string {
 	return name
 }
 
-// changed lets the exchange heed a changed resource at once.
+// changed lets the exchange and conferences heed a changed resource at once.
 func (s *Server) changed(_, action string, row any) {
+	if c, ok := row.(*resource.Conference); ok {
+		s.rooms.Changed(c, action == "deleted")
+	}
 	s.exchange.Changed(s.live, row, action == "deleted")
 }
 
@@ -334,7 +341,7 @@ func (s *Server) startExchange(ctx context.Context) error { return s.exchange.St
 
 func (s *Server) stopExchange(ctx context.Context) error {
 	s.exchange.Drain(ctx)
-	return s.exchange.Close(ctx)
+	return errors.Join(s.rooms.Close(ctx), s.exchange.Close(ctx))
 }
 
 func (s *Server) startHTTP(ctx context.Context) (err error) {

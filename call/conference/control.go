@@ -1,0 +1,196 @@
+package conference
+
+import (
+	"context"
+	"time"
+
+	"offhook/call"
+	"offhook/event"
+	"offhook/flow"
+	"offhook/resource"
+	"offhook/speech"
+	"offhook/store"
+)
+
+// find returns a stay that has not ended. The caller holds the lock.
+func (r *Rooms) find(customerID, conferencecallID string) (*stay, error) {
+	s, ok := r.stays[key{customerID, conferencecallID}]
+	if !ok {
+		return nil, ErrLeft
+	}
+	return s, nil
+}
+
+// Mute keeps a member from being heard by the others, or lets it be heard
+// again. It returns when the row says so; ErrLeft when the member has left.
+func (r *Rooms) Mute(ctx context.Context, customerID, conferencecallID string, on bool) error {
+	r.mu.Lock()
+	s, err := r.find(customerID, conferencecallID)
+	if err == nil && s.row.Mute != on {
+		s.row.Mute = on
+		if s.member != nil {
+			s.member.SetMute(on)
+		}
+		s.save()
+	}
+	r.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return r.cfg.DB.Flush(ctx)
+}
+
+// Kick removes a member, whose flow goes on, and returns when its row says that
+// it has left. It does nothing when the member has left.
+func (r *Rooms) Kick(ctx context.Context, customerID, conferencecallID string) error {
+	r.mu.Lock()
+	s, err := r.find(customerID, conferencecallID)
+	if err == nil {
+		s.dismiss(errKicked)
+	}
+	r.mu.Unlock()
+	if err != nil {
+		return nil // it has left
+	}
+	select {
+	case <-s.gone:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	return r.cfg.DB.Flush(ctx)
+}
+
+// dismiss brings a stay to an end. The caller holds the lock.
+func (s *stay) dismiss(cause error) {
+	if s.placed && s.row.Status != "leaving" {
+		s.row.Status = "leaving"
+		s.save(event.ConferencecallLeaving)
+	}
+	s.remove(cause)
+}
+
+// Talking tells whether a member's voice was heard in the last moments.
+func (r *Rooms) Talking(customerID, conferencecallID string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s, err := r.find(customerID, conferencecallID)
+	return err == nil && s.member != nil && s.member.Talking()
+}
+
+// End ends a conference for good: nobody joins it any more, its members are
+// removed and their flows go on. It returns when all of them are gone.
+func (r *Rooms) End(ctx context.Context, customerID, conferenceID string) error {
+	k := key{customerID, conferenceID}
+	// The row first: whoever reads it after this stays outside, and whoever
+	// read it before is found below.
+	err := r.cfg.DB.Write(ctx, func(tx *store.Tx) error {
+		return update(tx, k, func(c *resource.Conference) bool {
+			if c.Status != active {
+				return false
+			}
+			c.Status = terminating
+			return true
+		})
+	})
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	var leaving []*stay
+	if room := r.rooms[k]; room != nil {
+		leaving = append(leaving, room.stays...)
+		for _, s := range leaving {
+			s.dismiss(errEnded)
+		}
+	}
+	r.mu.Unlock()
+	for _, s := range leaving {
+		select {
+		case <-s.gone:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return r.cfg.DB.Write(ctx, func(tx *store.Tx) error {
+		return update(tx, k, func(c *resource.Conference) bool {
+			if c.Status == terminated {
+				return false
+			}
+			c.Status, c.TMEnd = terminated, resource.Now()
+			return true
+		})
+	})
+}
+
+// Play plays a prompt into a conference, over what is said, and returns when it
+// has begun. ErrEmpty when nobody would hear it.
+func (r *Rooms) Play(ctx context.Context, customerID, conferenceID string, p flow.Prompt) error {
+	src, err := r.cfg.Exchange.Sound(ctx, customerID, prompt(p), rate)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	room := r.rooms[key{customerID, conferenceID}]
+	if room == nil || room.bridge == nil {
+		return ErrEmpty
+	}
+	room.bridge.Play(src)
+	return nil
+}
+
+// prompt turns a flow's prompt into a call's.
+func prompt(p flow.Prompt) call.Prompt {
+	kinds := map[flow.PromptKind]call.PromptKind{
+		flow.PromptText: call.PromptText, flow.PromptURL: call.PromptURL,
+		flow.PromptBeep: call.PromptBeep, flow.PromptRecording: call.PromptRecording,
+	}
+	return call.Prompt{Kind: kinds[p.Kind], URL: p.URL, Recording: p.Recording,
+		Text: speech.Request{Text: p.Text, Language: p.Language, Voice: p.Voice, Provider: p.Provider}}
+}
+
+// Changed lets a conference heed its changed row at once: rules hold from now
+// on, and its timeout counts from its creation.
+func (r *Rooms) Changed(c *resource.Conference, deleted bool) {
+	k := key{c.CustomerID, c.ID}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if room := r.rooms[k]; room != nil && !deleted {
+		room.rules = *c
+		if !c.StartOnModerator {
+			room.begin()
+		}
+	}
+	if t := r.timers[k]; t != nil {
+		t.Stop()
+		delete(r.timers, k)
+	}
+	if deleted || c.Timeout <= 0 || c.Status != active || c.TMCreate == nil {
+		return
+	}
+	left := time.Until(c.TMCreate.Add(time.Duration(c.Timeout) * time.Second))
+	r.timers[k] = time.AfterFunc(max(left, 0), func() { r.expire(k) })
+}
+
+// endTime bounds how long the end of an expired conference may take.
+const endTime = 30 * time.Second
+
+// expire ends a conference whose time is over.
+func (r *Rooms) expire(k key) {
+	r.mu.Lock()
+	_, due := r.timers[k] // false: it changed or the server stops
+	delete(r.timers, k)
+	if due {
+		r.work.Add(1)
+	}
+	r.mu.Unlock()
+	if !due {
+		return
+	}
+	defer r.work.Done()
+	ctx, cancel := context.WithTimeout(context.Background(), endTime)
+	defer cancel()
+	if err := r.End(ctx, k.customerID, k.id); err != nil {
+		r.cfg.Logger.Error("end of a conference", "conference", k.id, "error", err)
+	}
+}

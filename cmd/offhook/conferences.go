@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"offhook/call/conference"
+	"offhook/flow"
+	"offhook/resource"
+)
+
+// conferences lets the API reach live conferences: it implements
+// api.Conferences.
+type conferences struct{ rooms *conference.Rooms }
+
+// conferenceTime bounds what the API asks of a conference without a context.
+const conferenceTime = 30 * time.Second
+
+// outside gives the errors of conferences the API's words.
+func outside(err error) error {
+	switch {
+	case errors.Is(err, conference.ErrEmpty):
+		return refusal{"FAILED_PRECONDITION", "CONFERENCE_EMPTY", err}
+	case errors.Is(err, conference.ErrLeft):
+		return refusal{"FAILED_PRECONDITION", "CONFERENCECALL_LEAVED", err}
+	}
+	return refused(err)
+}
+
+// Mute implements api.Conferences.
+func (c conferences) Mute(customerID, id string, on bool) error {
+	ctx, cancel := context.WithTimeout(context.Background(), conferenceTime)
+	defer cancel()
+	return outside(c.rooms.Mute(ctx, customerID, id, on))
+}
+
+// Kick implements api.Conferences.
+func (c conferences) Kick(customerID, id string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), conferenceTime)
+	defer cancel()
+	return outside(c.rooms.Kick(ctx, customerID, id))
+}
+
+// Close implements api.Conferences.
+func (c conferences) Close(ctx context.Context, customerID, id string) error {
+	return outside(c.rooms.End(ctx, customerID, id))
+}
+
+// RecordStart implements api.Conferences.
+func (c conferences) RecordStart(ctx context.Context, customerID, id string, r flow.RecordRequest) (resource.Recording, error) {
+	row, err := c.rooms.RecordStart(ctx, customerID, id, r)
+	return row, outside(err)
+}
+
+// RecordStop implements api.Conferences.
+func (c conferences) RecordStop(ctx context.Context, customerID, id string) error {
+	return outside(c.rooms.RecordStop(ctx, customerID, id))
+}
+
+// Play implements api.Conferences.
+func (c conferences) Play(customerID, id string, p flow.Prompt) error {
+	ctx, cancel := context.WithTimeout(context.Background(), conferenceTime)
+	defer cancel()
+	return outside(c.rooms.Play(ctx, customerID, id, p))
+}
