@@ -22,6 +22,7 @@ type commands struct {
 	Serve    serveCommand    `cmd:"" help:"Answer and place calls until SIGTERM or SIGINT."`
 	Apply    applyCommand    `cmd:"" help:"Create or update resources on a running server."`
 	Validate validateCommand `cmd:"" help:"Check flows and print every fault with its place."`
+	Amd      amdCommand      `cmd:"" help:"Say of WAV files whether a person or a machine speaks, one JSON line a file."`
 	Call     callCommand     `cmd:"" help:"Place a test call through a running server."`
 	Demo     demoCommand     `cmd:"" help:"Serve the examples, dial their menu once, stay up."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`

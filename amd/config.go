@@ -1,0 +1,167 @@
+package amd
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"reflect"
+	"strconv"
+	"time"
+)
+
+// Config is the detector's thresholds. Each field's tags are its name in JSON
+// and on the command line, its unit, its default, its bounds and why it has
+// that default; Thresholds lists them. The zero Config stands for the
+// defaults.
+type Config struct {
+	Limit float64 `kong:"-" json:"limit_ms" unit:"ms" default:"5000" min:"500" max:"60000" help:"the verdict is due then at the latest, counted from answer; people hang up on a line that is silent for longer"`
+
+	SpeechBelowPeak  float64 `json:"speech_below_peak_db" unit:"dB" default:"16" min:"3" max:"40" help:"sound so far under the loudest voice on the line is background: television, other talkers, music"`
+	SpeechAboveFloor float64 `json:"speech_above_floor_db" unit:"dB" default:"6" min:"1" max:"30" help:"steady noise stays within this of its own floor"`
+	SpeechMinLevel   float64 `json:"speech_min_level_dbov" unit:"dBov" default:"-52" min:"-80" max:"-10" help:"comfort noise and line noise are below, the quietest voices above"`
+	Voicing          float64 `json:"voicing" unit:"correlation" default:"0.55" min:"0.1" max:"0.99" help:"periodicity of a frame with a voice in it; clicks, rustling and breath are below"`
+	OnsetVoiced      float64 `json:"onset_voiced_ms" unit:"ms" default:"60" min:"20" max:"500" help:"the least voiced sound that makes an utterance; a dropped receiver has none"`
+	Bridge           float64 `json:"bridge_ms" unit:"ms" default:"200" min:"20" max:"1000" help:"stop consonants, weak syllables and two lost packets fall between parts of one utterance"`
+
+	EndShort   float64 `json:"end_short_ms" unit:"ms" default:"1250" min:"200" max:"4000" help:"silence that ends a short answer; machines that say hello first and pause go on earlier, a person is still answered within two seconds"`
+	EndLong    float64 `json:"end_long_ms" unit:"ms" default:"1150" min:"200" max:"4000" help:"silence that ends a long answer; a beep is due by then"`
+	ShortTalk  float64 `json:"short_talk_ms" unit:"ms" default:"700" min:"100" max:"5000" help:"an answer of up to this length is short: hello, a name"`
+	LongTalk   float64 `json:"long_talk_ms" unit:"ms" default:"2000" min:"200" max:"10000" help:"an answer from this length on is long; in between the silence changes evenly"`
+	LimitQuiet float64 `json:"limit_quiet_ms" unit:"ms" default:"160" min:"20" max:"4000" help:"at the limit, so much silence after a short answer is enough for a person"`
+
+	MachineTalk  float64 `json:"machine_talk_ms" unit:"ms" default:"3000" min:"500" max:"20000" help:"few people greet for so long without waiting for an answer, nearly every machine does"`
+	LimitMachine float64 `json:"limit_machine_ms" unit:"ms" default:"1700" min:"200" max:"20000" help:"at the limit, one that still talks after so long is a machine that began late"`
+
+	ToneMin      float64 `json:"tone_min_hz" unit:"Hz" default:"340" min:"200" max:"3400" help:"the lowest beeps in use are at 350 Hz"`
+	ToneMax      float64 `json:"tone_max_hz" unit:"Hz" default:"2550" min:"200" max:"3400" help:"the highest beeps in use are at 2500 Hz"`
+	ToneMinTime  float64 `json:"tone_min_ms" unit:"ms" default:"75" min:"40" max:"1000" help:"the shortest beeps last 80 ms"`
+	ToneMaxTime  float64 `json:"tone_max_ms" unit:"ms" default:"2300" min:"200" max:"10000" help:"the longest beeps last 2 s; what goes on is a dial tone, a fax or music"`
+	TonePurity   float64 `json:"tone_purity" unit:"share" default:"0.75" min:"0.2" max:"1" help:"the share of the power above the noise floor that one or two spectral lines hold in a tone; vowels spread over their harmonics"`
+	ToneDrift    float64 `json:"tone_drift_hz" unit:"Hz" default:"24" min:"1" max:"200" help:"the most that the frequency of a chirped beep moves in 20 ms"`
+	ToneLevel    float64 `json:"tone_level_db" unit:"dB" default:"2.5" min:"0.2" max:"12" help:"the most that the level of a tone moves in 20 ms; notes decay and vowels swell by more"`
+	ToneMinLevel float64 `json:"tone_min_level_dbov" unit:"dBov" default:"-50" min:"-80" max:"-10" help:"quieter tones are crosstalk"`
+	HumanToneMax float64 `json:"human_tone_max_hz" unit:"Hz" default:"2150" min:"200" max:"3400" help:"after a person's greeting a higher tone is a device in the room: smoke alarm, oven"`
+	AnswerTone   float64 `json:"answer_tone_ms" unit:"ms" default:"200" min:"0" max:"2000" help:"a tone that sounds already at the answer is a rest of ringback"`
+
+	MessageSilence float64 `json:"message_silence_ms" unit:"ms" default:"2000" min:"200" max:"10000" help:"silence after a machine's greeting after which it records even without a beep"`
+	MessageDelay   float64 `json:"message_delay_ms" unit:"ms" default:"120" min:"0" max:"1000" help:"from the end of the beep to the message; recorders start a moment after it"`
+}
+
+// Threshold describes one field of Config.
+type Threshold struct {
+	Name    string  `json:"name"`
+	Unit    string  `json:"unit"`
+	Default float64 `json:"default"`
+	Min     float64 `json:"min"`
+	Max     float64 `json:"max"`
+	Reason  string  `json:"reason"`
+}
+
+var thresholds = readThresholds()
+
+// readThresholds reads the tags of Config. A tag that is no number shows in
+// the tests.
+func readThresholds() []Threshold {
+	t := reflect.TypeFor[Config]()
+	all := make([]Threshold, t.NumField())
+	for i := range all {
+		tag := t.Field(i).Tag
+		number := func(key string) float64 {
+			v, _ := strconv.ParseFloat(tag.Get(key), 64)
+			return v
+		}
+		all[i] = Threshold{
+			Name: tag.Get("json"), Unit: tag.Get("unit"), Reason: tag.Get("help"),
+			Default: number("default"), Min: number("min"), Max: number("max"),
+		}
+	}
+	return all
+}
+
+// Thresholds lists all thresholds in the order of Config's fields.
+func Thresholds() []Threshold { return append([]Threshold(nil), thresholds...) }
+
+// Defaults is the Config that the zero Config stands for.
+func Defaults() Config {
+	var c Config
+	v := reflect.ValueOf(&c).Elem()
+	for i, t := range thresholds {
+		v.Field(i).SetFloat(t.Default)
+	}
+	return c
+}
+
+// Set changes the threshold of that name. It refuses unknown names and values
+// out of bounds.
+func (c *Config) Set(name string, value float64) error {
+	if *c == (Config{}) {
+		*c = Defaults()
+	}
+	for i, t := range thresholds {
+		if t.Name != name {
+			continue
+		}
+		if !(value >= t.Min && value <= t.Max) {
+			return fmt.Errorf("amd: %s must be %g to %g %s", name, t.Min, t.Max, t.Unit)
+		}
+		reflect.ValueOf(c).Elem().Field(i).SetFloat(value)
+		return nil
+	}
+	return fmt.Errorf("amd: unknown threshold %q", name)
+}
+
+// Override changes the thresholds that a JSON object names: {"limit_ms":
+// 4000}. An unknown name, a value that is no number, or one out of bounds is
+// an error and leaves c as it was. Nothing and null change nothing.
+func (c *Config) Override(raw json.RawMessage) error {
+	if len(bytes.TrimSpace(raw)) == 0 {
+		return nil
+	}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	var values map[string]float64
+	if err := dec.Decode(&values); err != nil {
+		return fmt.Errorf("amd: thresholds: %w", err)
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return fmt.Errorf("amd: thresholds: more than one JSON value")
+	}
+	changed := *c
+	for name, value := range values {
+		if err := changed.Set(name, value); err != nil {
+			return err
+		}
+	}
+	*c = changed
+	return nil
+}
+
+// orDefaults fills the zero Config.
+func (c Config) orDefaults() Config {
+	if c == (Config{}) {
+		return Defaults()
+	}
+	return c
+}
+
+// frames is a threshold in milliseconds as a number of frames, at least one.
+func frames(ms float64) int { return max(1, int(ms/frameMS+0.5)) }
+
+// WithLimit is the Config with another limit, held to its bounds.
+func (c Config) WithLimit(d time.Duration) Config {
+	c = c.orDefaults()
+	limit := float64(d) / float64(time.Millisecond)
+	c.Limit = min(max(limit, thresholds[0].Min), thresholds[0].Max)
+	return c
+}
+
+// Value is the threshold of that name.
+func (c Config) Value(name string) (float64, bool) {
+	c = c.orDefaults()
+	for i, t := range thresholds {
+		if t.Name == name {
+			return reflect.ValueOf(c).Field(i).Float(), true
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,116 @@
+package amd
+
+// decide takes the result as soon as it can be told.
+func (d *Detector) decide() {
+	if d.verdict.Result != "" {
+		return
+	}
+	if t, on := d.tones.running(); on && d.answerTone(t) {
+		d.decideAs(Fax, CauseCED)
+		return
+	}
+	t := d.talk
+	if t.onset >= 0 {
+		span, quiet := t.end-t.onset, d.frames-t.end
+		switch {
+		case span >= frames(d.c.MachineTalk):
+			d.decideAs(Machine, CauseLongTalk)
+			return
+		case quiet >= d.turnEnd(span) && !d.toneRuns():
+			d.decideAs(Human, CauseEndOfTurn)
+			return
+		}
+	}
+	if d.frames-d.answered >= frames(d.c.Limit) {
+		d.atLimit(false)
+	}
+}
+
+// toneRuns reports whether a tone sounds that may become a beep.
+func (d *Detector) toneRuns() bool {
+	t, on := d.tones.running()
+	return on && t.frames >= 3
+}
+
+// answerTone knows CED and ANSam (ITU-T V.25, V.8) by their first 500 ms.
+func (d *Detector) answerTone(t tone) bool {
+	return near(t.hz, 2100, 20) && t.frames >= frames(500) && d.talk.onset < 0
+}
+
+// turnEnd is the silence that ends an answer of a length, in frames: the
+// longer one has talked, the sooner it is over.
+func (d *Detector) turnEnd(span int) int {
+	short, long := frames(d.c.ShortTalk), frames(d.c.LongTalk)
+	a, b := frames(d.c.EndShort), frames(d.c.EndLong)
+	switch {
+	case span <= short:
+		return a
+	case span >= long:
+		return b
+	}
+	return a + (b-a)*(span-short)/(long-short)
+}
+
+// atLimit decides on what is there.
+func (d *Detector) atLimit(ended bool) {
+	t := d.talk
+	cause := func(c string) string {
+		if ended {
+			return CauseEnded
+		}
+		return c
+	}
+	if t.onset < 0 {
+		if d.loudShare() {
+			d.decideAs(NotSure, cause(CauseNoise))
+			return
+		}
+		d.decideAs(Silence, cause(CauseNoSpeech))
+		return
+	}
+	span, quiet := t.end-t.onset, d.frames-t.end
+	switch {
+	case span >= frames(d.c.LimitMachine) && quiet < frames(d.c.LimitQuiet):
+		d.decideAs(Machine, cause(CauseLateTalk))
+	case span < frames(d.c.LimitMachine) || quiet >= frames(d.c.LimitQuiet):
+		d.decideAs(Human, cause(CauseShortAtEnd))
+	default:
+		d.decideAs(NotSure, cause(CauseLimit))
+	}
+}
+
+// loudShare reports whether there was a good deal of sound that was no voice.
+func (d *Detector) loudShare() bool {
+	h := &d.history.floor
+	var n int32
+	from := int(max(d.talk.floor+10, float32(d.c.SpeechMinLevel)) + 100)
+	for _, c := range h.count[min(max(from, 0), 100):] {
+		n += c
+	}
+	return n > h.total/4
+}
+
+func (d *Detector) decideAs(r Result, cause string) {
+	v := &d.verdict
+	v.Result, v.Cause, v.DecidedAt = r, cause, at(d.frames)
+	v.Features = d.features()
+	if r == Human && d.talk.end >= 0 {
+		v.GreetingEnd = at(d.talk.end)
+	}
+}
+
+func (d *Detector) features() Features {
+	t, s := d.talk, &d.signals
+	f := Features{OnsetMS: -1, EndMS: -1, RingbackMS: s.ringback, Tones: s.count, Parts: t.islands,
+		PeakDB: float64(t.peak), FloorDB: float64(t.floor), ThresholdDB: float64(t.threshold)}
+	if t.onset >= 0 {
+		f.OnsetMS, f.EndMS = t.onset*frameMS, t.end*frameMS
+		f.TalkMS, f.SpokenMS = (t.end-t.onset)*frameMS, t.voiced*frameMS
+		f.LongestMS, f.PauseMS, f.QuietMS = t.longest*frameMS, t.pause*frameMS, (d.frames-t.end)*frameMS
+	}
+	if s.count > 0 {
+		f.ToneHz = float64(s.last.hz)
+		f.ToneMS = int((s.last.end - s.last.start) * 1000 / rate)
+	}
+	return f
+}

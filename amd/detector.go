@@ -1,0 +1,143 @@
+package amd
+
+import (
+	"math"
+	"time"
+
+	"offhook/media/resample"
+)
+
+// Detector decides what one stream comes from. It is not for concurrent use;
+// nothing of it allocates after New or blocks.
+type Detector struct {
+	c        Config
+	resample *resample.Resampler
+	buf      []int16
+	chunk    int
+
+	front    front
+	voicing  voicing
+	spectrum spectrum
+	tones    toneTracker
+	history  history
+	talk     talk
+	answered int // frame of the answer
+
+	signals signals
+	verdict Verdict
+	after   aftermath
+	floor   float32 // of the noise, a mean square
+	frames  int
+}
+
+// New makes a detector for PCM of a rate in Hz, 8000 to 48000. The stream
+// begins at the answer; for early media see Early.
+func New(hz int, c Config) *Detector {
+	c = c.orDefaults()
+	d := &Detector{c: c, floor: 1e-7}
+	d.tones.c = &d.c
+	d.verdict = Verdict{DecidedAt: None, GreetingEnd: None, BeepAt: None, BeepEnd: None, Ready: None}
+	d.signals.ringback = -1
+	d.after = aftermath{quietFrom: -1}
+	if hz != rate {
+		d.resample = resample.New(hz, rate)
+		d.resample.Align(0)
+		d.chunk = hz / 100
+		d.buf = make([]int16, rate/100+16)
+	}
+	return d
+}
+
+// Write takes any number of samples. It reports whether the result is there;
+// the same samples give the same verdict however they are cut.
+func (d *Detector) Write(pcm []int16) (decided bool) {
+	if d.resample == nil {
+		d.write(pcm)
+		return d.verdict.Result != ""
+	}
+	for len(pcm) > 0 {
+		n := min(len(pcm), d.chunk)
+		d.write(d.buf[:d.resample.Process(d.buf, pcm[:n])])
+		pcm = pcm[n:]
+	}
+	return d.verdict.Result != ""
+}
+
+func (d *Detector) write(pcm []int16) {
+	for len(pcm) > 0 {
+		n, full := d.front.write(pcm)
+		pcm = pcm[n:]
+		if full {
+			d.step()
+		}
+	}
+}
+
+// Answered tells that the samples from now on are after the answer; what was
+// written before was early media. Until it is told, the first sample counts as
+// the answer.
+func (d *Detector) Answered() {
+	if d.verdict.Result == "" {
+		d.answered = d.frames
+	}
+}
+
+// Verdict is what is known by now.
+func (d *Detector) Verdict() Verdict { return d.verdict }
+
+// Finish ends the stream: a result that is still due is taken from what was
+// heard. It returns the final verdict.
+func (d *Detector) Finish() Verdict {
+	if d.verdict.Result == "" {
+		d.atLimit(true)
+	}
+	d.closeGreeting()
+	return d.verdict
+}
+
+// step takes one full frame.
+func (d *Detector) step() {
+	f := &d.front
+	f.measure()
+	d.frames++
+	end := int64(d.frames) * frameSamples
+	loud := !f.silent && f.levelDB > decibels(d.floor)+2 && f.levelDB > float32(d.c.ToneMinLevel)-6
+	var voiced float32
+	if loud && d.verdict.Result != Human {
+		voiced = d.voicing.frame(&f.low)
+	} else {
+		d.voicing.skip(&f.low)
+	}
+	var r reading
+	if loud {
+		d.spectrum.transform(&f.window)
+		r = read(&d.spectrum, &d.c, d.floor)
+	}
+	done, ended := d.tones.frame(r, loud, end)
+	d.history.add(f.levelDB, voiced >= float32(d.c.Voicing), f.silent, false)
+	d.mask(done, ended)
+	d.talk = d.history.segment(&d.c)
+	d.floor = float32(math.Pow(10, float64(d.talk.floor)/10))
+	if ended {
+		d.heard(done)
+	}
+	d.decide()
+	d.listen()
+}
+
+// mask takes tones out of the speech.
+func (d *Detector) mask(done tone, ended bool) {
+	if t, on := d.tones.running(); on && t.frames >= 4 {
+		d.history.forget(t.frames)
+	}
+	if ended && d.isTone(done) {
+		d.history.forget(done.frames + 1)
+	}
+}
+
+func at(frame int) time.Duration { return time.Duration(frame) * frameMS * time.Millisecond }
+
+func atSample(n int64) time.Duration { return time.Duration(n) * time.Second / rate }
+
+// now is the time in the stream.
+func (d *Detector) now() time.Duration { return at(d.frames) }

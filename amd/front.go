@@ -1,0 +1,113 @@
+package amd
+
+import "math"
+
+const (
+	rate         = 8000 // the rate that the detector works at, in Hz
+	frameMS      = 20   // the step of all decisions
+	frameSamples = rate * frameMS / 1000
+	decimation   = 4 // the voicing detector hears what is below 1 kHz
+	lowSamples   = frameSamples / decimation
+	windowSize   = 256 // samples under the spectrum's window, 32 ms
+)
+
+// front cuts the stream into frames without hum and rumble.
+type front struct {
+	window  [windowSize]float32 // the newest samples, oldest first
+	fill    int                 // samples of the frame that is being filled
+	z1, z2  float32             // high pass
+	low     [lowSamples]float32 // the frame at 2 kHz
+	silent  bool                // all samples of the frame are 0: the sender was silent or a packet was lost
+	nonzero bool
+	levelDB float32
+}
+
+// The high pass is a Butterworth section at 180 Hz: mains hum and engines are
+// below, the second harmonic of the deepest voice above.
+const (
+	hpB0 = 0.90486
+	hpA1 = -1.80064506
+	hpA2 = 0.81878993
+)
+
+const lowTaps = 16
+
+// lowPass is a windowed sinc at 900 Hz for 8000 Hz.
+var lowPass = func() (h [lowTaps]float32) {
+	var sum float64
+	for i := range h {
+		x := float64(i) - float64(lowTaps-1)/2
+		s := math.Sin(2*math.Pi*900/rate*x) / (math.Pi * x)
+		w := 0.54 + 0.46*math.Cos(2*math.Pi*x/lowTaps)
+		h[i] = float32(s * w)
+		sum += s * w
+	}
+	for i := range h {
+		h[i] /= float32(sum)
+	}
+	return h
+}()
+
+// write takes samples up to the end of a frame. It returns how many it took
+// and whether the frame is full.
+func (f *front) write(pcm []int16) (int, bool) {
+	n := min(len(pcm), frameSamples-f.fill)
+	if f.fill == 0 {
+		copy(f.window[:], f.window[frameSamples:])
+		f.nonzero = false
+	}
+	out := f.window[windowSize-frameSamples+f.fill:]
+	z1, z2 := f.z1, f.z2
+	for i, s := range pcm[:n] {
+		if s > 8 || s < -8 { // A-law's and G.729's smallest steps are silence, too
+			f.nonzero = true
+		}
+		x := float32(s) * (hpB0 / 32768)
+		y := x + z1
+		z1 = z2 - 2*x - hpA1*y
+		z2 = x - hpA2*y
+		out[i] = y
+	}
+	f.z1, f.z2 = z1, z2
+	f.fill += n
+	if f.fill < frameSamples {
+		return n, false
+	}
+	f.fill = 0
+	f.silent = !f.nonzero
+	return n, true
+}
+
+// measure works out the full frame's level and its low band.
+func (f *front) measure() {
+	x := f.window[windowSize-frameSamples:]
+	var e0, e1 float32
+	for i := 0; i+1 < len(x); i += 2 {
+		e0 += x[i] * x[i]
+		e1 += x[i+1] * x[i+1]
+	}
+	f.levelDB = decibels((e0 + e1) / frameSamples)
+	from := windowSize - frameSamples - lowTaps + decimation
+	for i := range f.low {
+		w := f.window[from : from+lowTaps]
+		var a, b float32
+		for k := 0; k < lowTaps/2; k++ { // the filter is symmetric
+			v := lowPass[k] * (w[k] + w[lowTaps-1-k])
+			if k&1 == 0 {
+				a += v
+			} else {
+				b += v
+			}
+		}
+		f.low[i] = a + b
+		from += decimation
+	}
+}
+
+// decibels is the level of a mean square, full scale 0, at least -100.
+func decibels(power float32) float32 {
+	if power < 1e-10 {
+		return -100
+	}
+	return float32(10 * math.Log10(float64(power)))
+}

@@ -1,0 +1,137 @@
+package amd
+
+import "math"
+
+const (
+	bins    = windowSize / 2
+	binHz   = float64(rate) / windowSize
+	halfLen = windowSize / 2
+)
+
+// spectrum is a power spectrum of 256 samples under a Hann window. Its tables
+// are shared.
+type spectrum struct {
+	re, im [halfLen]float32
+	power  [bins]float32 // of a sine of full scale: 0.5 in its three bins together
+}
+
+var hann, cosines, sines, reverse = tables()
+
+func tables() (w [windowSize]float32, c, s [windowSize]float32, rev [halfLen]uint8) {
+	for i := range w {
+		w[i] = float32(0.5 - 0.5*math.Cos(2*math.Pi*(float64(i)+0.5)/windowSize))
+		a := 2 * math.Pi * float64(i) / windowSize
+		c[i], s[i] = float32(math.Cos(a)), float32(-math.Sin(a))
+	}
+	for i := range rev {
+		r := 0
+		for b := range 7 {
+			r |= i >> b & 1 << (6 - b)
+		}
+		rev[i] = uint8(r)
+	}
+	return w, c, s, rev
+}
+
+// transform works out the power spectrum of x: a complex transform of half
+// the length over the even and odd samples, taken apart.
+func (s *spectrum) transform(x *[windowSize]float32) {
+	for i := range s.re {
+		j := reverse[i] & (halfLen - 1)
+		s.re[j] = x[2*i] * hann[2*i]
+		s.im[j] = x[2*i+1] * hann[2*i+1]
+	}
+	s.butterflies()
+	// Power 1 of x's mean square over the window's own power.
+	const scale = 2.0 / (windowSize * windowSize * 0.375)
+	s.power[0] = 0
+	for k := 1; k < bins; k++ {
+		m := halfLen - k
+		er, ei := (s.re[k]+s.re[m])/2, (s.im[k]-s.im[m])/2
+		or, oi := (s.im[k]+s.im[m])/2, (s.re[m]-s.re[k])/2
+		c, w := cosines[k], sines[k]
+		r, i := er+c*or-w*oi, ei+c*oi+w*or
+		s.power[k] = (r*r + i*i) * scale
+	}
+}
+
+func (s *spectrum) butterflies() {
+	re, im := &s.re, &s.im
+	for i := 0; i < halfLen; i += 4 { // the first two stages have no multiplications
+		a, b, c, d := re[i], re[i+1], re[i+2], re[i+3]
+		e, f, g, h := im[i], im[i+1], im[i+2], im[i+3]
+		re[i], re[i+1], re[i+2], re[i+3] = a+b+c+d, a-b+g-h, a+b-c-d, a-b-g+h
+		im[i], im[i+1], im[i+2], im[i+3] = e+f+g+h, e-f-c+d, e+f-g-h, e-f+c-d
+	}
+	for size := 4; size < halfLen; size *= 2 {
+		step := windowSize / (2 * size)
+		for j := 0; j < size; j++ {
+			c, w := cosines[j*step], sines[j*step]
+			for i := j; i < halfLen; i += 2 * size {
+				k := i + size
+				tr, ti := re[k]*c-im[k]*w, re[k]*w+im[k]*c
+				re[k], im[k] = re[i]-tr, im[i]-ti
+				re[i], im[i] = re[i]+tr, im[i]+ti
+			}
+		}
+	}
+}
+
+// line is a spectral line.
+type line struct {
+	bin   int
+	power float32
+	hz    float32
+}
+
+// strongest finds the line of the highest peak between two bins that is not
+// within three bins of another.
+func (s *spectrum) strongest(from, to int, not line) line {
+	best := 0
+	var top float32
+	for k := from; k <= to; k++ {
+		p := s.power[k]
+		if p > top && p >= s.power[k-1] && p >= s.power[k+1] && (not.power == 0 || k > not.bin+3 || k < not.bin-3) {
+			best, top = k, p
+		}
+	}
+	if best == 0 {
+		return line{}
+	}
+	l := line{bin: best}
+	for k := best - 2; k <= best+2; k++ {
+		l.power += s.power[k]
+	}
+	l.hz = float32(binHz) * (float32(best) + s.offset(best))
+	return l
+}
+
+// offset is where the line lies between bins: for a Hann window the ratio of
+// the amplitudes of the two highest bins gives it exactly.
+func (s *spectrum) offset(k int) float32 {
+	root := func(p float32) float64 { return math.Sqrt(float64(p)) }
+	a, b, c := root(s.power[k-1]), root(s.power[k]), root(s.power[k+1])
+	if b == 0 {
+		return 0
+	}
+	if c >= a {
+		r := c / b
+		return float32((2*r - 1) / (r + 1))
+	}
+	r := a / b
+	return -float32((2*r - 1) / (r + 1))
+}
+
+// total is the power between two bins, both included.
+func (s *spectrum) total(from, to int) float32 {
+	var a, b float32
+	p := s.power[from : to+1]
+	for i := 0; i+1 < len(p); i += 2 {
+		a += p[i]
+		b += p[i+1]
+	}
+	if len(p)&1 == 1 {
+		a += p[len(p)-1]
+	}
+	return a + b
+}

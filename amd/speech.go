@@ -1,0 +1,144 @@
+package amd
+
+// history keeps what the segmentation needs of each frame. The newest
+// historyFrames are kept.
+type history struct {
+	level  [historyFrames]float32
+	voiced [historyFrames]bool
+	lost   [historyFrames]bool
+	tonal  [historyFrames]bool
+	n      int // frames seen
+
+	floor  histogram // of all frames that were not lost
+	voices histogram // of voiced frames
+}
+
+const historyFrames = 512 // 10.24 s
+
+// histogram counts levels in steps of 1 dB from -100 to 0 dBov.
+type histogram struct {
+	count [101]int32
+	total int32
+}
+
+func (h *histogram) add(db float32, n int32) {
+	i := min(max(int(db+100.5), 0), 100)
+	h.count[i] += n
+	h.total += n
+}
+
+// quantile is the level that a share of the frames are under.
+func (h *histogram) quantile(share float32) float32 {
+	left := int32(share * float32(h.total))
+	for i, c := range h.count {
+		left -= c
+		if left < 0 {
+			return float32(i - 100)
+		}
+	}
+	return 0
+}
+
+// top is the level that n frames reach, -100 when there are not so many.
+func (h *histogram) top(n int32) float32 {
+	for i := 100; i >= 0; i-- {
+		n -= h.count[i]
+		if n <= 0 {
+			return float32(i - 100)
+		}
+	}
+	return -100
+}
+
+func (h *history) add(level float32, voiced, lost, tonal bool) {
+	i := h.n % historyFrames
+	h.level[i], h.voiced[i], h.lost[i], h.tonal[i] = level, voiced, lost, tonal
+	h.n++
+	if lost || tonal {
+		return
+	}
+	h.floor.add(level, 1)
+	if voiced {
+		h.voices.add(level, 1)
+	}
+}
+
+// forget takes the last n frames out of the speech: they were a tone.
+func (h *history) forget(n int) {
+	for k := 1; k <= min(n, h.n, historyFrames); k++ {
+		i := (h.n - k) % historyFrames
+		if h.lost[i] || h.tonal[i] {
+			continue
+		}
+		h.tonal[i] = true
+		h.floor.add(h.level[i], -1)
+		if h.voiced[i] {
+			h.voices.add(h.level[i], -1)
+		}
+	}
+}
+
+// Talk is what has been heard of speech so far. Times are in frames from the
+// start of the stream.
+type talk struct {
+	onset, end int     // of the first and last voiced island; -1: none
+	voiced     int     // frames inside islands
+	islands    int     // parts with pauses of more than Bridge between
+	longest    int     // the longest island
+	pause      int     // the longest pause between islands
+	peak       float32 // dBov
+	floor      float32
+	threshold  float32
+}
+
+// segment cuts the history into voiced islands by the loudness of the loudest
+// voice so far: sound that was taken for speech at first is background once a
+// louder voice is heard.
+func (h *history) segment(c *Config) talk {
+	t := talk{onset: -1, end: -1, floor: -100, peak: -100}
+	if h.floor.total == 0 {
+		return t
+	}
+	t.floor = h.floor.quantile(0.12)
+	t.peak = h.voices.top(3)
+	t.threshold = max(t.peak-float32(c.SpeechBelowPeak), t.floor+float32(c.SpeechAboveFloor), float32(c.SpeechMinLevel))
+	bridge, need := frames(c.Bridge), frames(c.OnsetVoiced)
+	start, end, voiced := -1, -1, 0
+	for k := max(0, h.n-historyFrames); k < h.n; k++ {
+		i := k % historyFrames
+		if h.tonal[i] || h.level[i] < t.threshold {
+			continue
+		}
+		if start >= 0 && k-end > bridge {
+			t.island(start, end, voiced >= need)
+			start = -1
+		}
+		if start < 0 {
+			start, voiced = k, 0
+		}
+		end = k + 1
+		if h.voiced[i] {
+			voiced++
+		}
+	}
+	if start >= 0 {
+		t.island(start, end, voiced >= need)
+	}
+	return t
+}
+
+// island adds one part.
+func (t *talk) island(start, end int, speech bool) {
+	if !speech {
+		return
+	}
+	if t.onset < 0 {
+		t.onset = start
+	} else {
+		t.pause = max(t.pause, start-t.end)
+	}
+	t.islands++
+	t.end = end
+	t.voiced += end - start
+	t.longest = max(t.longest, end-start)
+}
