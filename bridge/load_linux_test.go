@@ -97,7 +97,7 @@ func heap() uint64 {
 // BenchmarkLoad measures the engine with real sockets on loopback. Each run takes
 // six seconds however large b.N is: use -benchtime 1x.
 func BenchmarkLoad(b *testing.B) {
-	for _, calls := range []int{200} {
+	for _, calls := range []int{1, 200} {
 		b.Run(fmt.Sprintf("yardstick/%d", calls), func(b *testing.B) { benchYardstick(b, calls) })
 		b.Run(fmt.Sprintf("relay/%d", calls), func(b *testing.B) {
 			benchPairs(b, calls, rtpload.Options{Legs: 2 * calls, Stamp: true}, "PCMU", "PCMU")

@@ -16,7 +16,7 @@ func TestPtimeOfThePeer(t *testing.T) {
 			time.Sleep(3 * time.Second)
 			got := ph.packets()
 			checkStream(t, got)
-			if n := len(got) * ms; n < 2880 || n > 3010 {
+			if n := len(got) * ms; n < 2880 || n > 3020+ms {
 				t.Errorf("ptime %d: %d ms of audio in 3 s", ms, n)
 			}
 			if len(got[0].Payload) != 8*ms {

@@ -185,7 +185,6 @@ func (p *Port) learn(blocks []rtcp.ReceptionReport, from netip.AddrPort, at inst
 		p.reports.source = from // knows our SSRC: it hears us
 		g := &p.gauges
 		g.lostThere.v.Store(int64(signed24(b.TotalLost)))
-		g.lossThere.v.Store(int64(b.FractionLost))
 		g.jitterThere.v.Store(int64(b.Jitter) * int64(time.Second) / int64(p.params.Format.ClockRate))
 		if b.LastSenderReport == 0 {
 			continue

@@ -19,7 +19,6 @@ type gauges struct {
 	late, duplicate, strange, invalid, concealed counter
 	lost, lostThere                              counter
 	jitter, jitterThere, rtt, delay              counter // nanoseconds
-	lossThere                                    counter // 1/256
 	clockRate                                    counter
 }
 

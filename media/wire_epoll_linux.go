@@ -164,7 +164,7 @@ type epollSet struct {
 	from     unix.RawSockaddrInet6
 	fromLen  uint32
 	round    uint32
-	busy     bool // the last Poll found packets
+	traffic  traffic
 }
 
 func (s *epollSet) Add(c Conn, r Receiver) error {
@@ -200,11 +200,35 @@ func (s *epollSet) Remove(c Conn) {
 	e.receiver, e.slot = nil, -1
 }
 
-// Poll implements Set. While packets come it sleeps for a millisecond, or until
-// the next tick, and then takes all that has gathered; an idle set waits in the
+// traffic measures whether packets come often enough to look for them each
+// millisecond instead of being woken for each.
+type traffic struct {
+	since   time.Time
+	packets int
+	busy    bool
+}
+
+// The measure of busy: packets in a window.
+const (
+	trafficWindow = 32 * time.Millisecond
+	busyPackets   = 12 // 375 a second, some four relayed calls
+)
+
+func (t *traffic) add(packets int) {
+	t.packets += packets
+	now := time.Now()
+	if now.Sub(t.since) < trafficWindow {
+		return
+	}
+	t.busy = t.packets >= busyPackets
+	t.since, t.packets = now, 0
+}
+
+// Poll implements Set. While many packets come it sleeps for a millisecond, or
+// until the next tick, and then takes all that has gathered; else it waits in the
 // kernel for the first packet.
 func (s *epollSet) Poll(wait time.Duration) {
-	if s.busy && wait > 0 {
+	if s.traffic.busy && wait > 0 {
 		// One sleep for both where the next tick is about as far.
 		if wait > pollInterval*3/2 {
 			wait = pollInterval
@@ -214,7 +238,7 @@ func (s *epollSet) Poll(wait time.Duration) {
 	}
 	n := s.wait(wait)
 	s.round++
-	s.busy = false
+	s.traffic.add(n)
 	for i := range s.events[:n] {
 		slot := s.events[i].Fd
 		if slot == wakeSlot {
@@ -222,7 +246,6 @@ func (s *epollSet) Poll(wait time.Duration) {
 			continue
 		}
 		if c := s.conns[slot]; c != nil {
-			s.busy = true
 			s.read(c)
 		}
 	}
