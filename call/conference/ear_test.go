@@ -1,0 +1,112 @@
+package conference_test
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+const (
+	earRate   = 8000
+	earWindow = earRate / 10 // tones on multiples of 10 Hz do not leak into each other
+	audible   = 600          // amplitude; a phone's tone has 3276
+)
+
+// The tones of the parties and of what is played.
+const (
+	annHz, bobHz, cidHz, fileHz = 500.0, 900.0, 1300.0, 2100.0
+)
+
+var names = map[float64]string{annHz: "ann", bobHz: "bob", cidHz: "cid", fileHz: "file"}
+
+// ear listens for everybody's tones. It implements media.Sink.
+type ear struct {
+	mu      sync.Mutex
+	pcm     []int16
+	heard   string // names in the last window, in order
+	streak  int    // windows in which just these were heard
+	changed chan struct{}
+}
+
+func newEar() *ear { return &ear{changed: make(chan struct{})} }
+
+// WriteFrame implements media.Sink. For a phone, "said" is what comes in.
+func (e *ear) WriteFrame(said, _ []int16) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.pcm = append(e.pcm, said...)
+	if len(e.pcm) < earWindow {
+		return
+	}
+	now := tonesIn(e.pcm[:earWindow], earRate)
+	e.pcm = e.pcm[:0]
+	if now != e.heard {
+		e.heard, e.streak = now, 0
+	}
+	e.streak++
+	close(e.changed)
+	e.changed = make(chan struct{})
+}
+
+// tonesIn names the tones in a window of sound.
+func tonesIn(pcm []int16, rate int) string {
+	var list []string
+	for hz, name := range names {
+		if amplitude(pcm, hz, rate) > audible {
+			list = append(list, name)
+		}
+	}
+	slices.Sort(list)
+	return strings.Join(list, " ")
+}
+
+// amplitude is that of one frequency (Goertzel).
+func amplitude(pcm []int16, hz float64, rate int) float64 {
+	w := 2 * math.Pi * hz / float64(rate)
+	var s1, s2 float64
+	for _, v := range pcm {
+		s1, s2 = float64(v)+2*math.Cos(w)*s1-s2, s1
+	}
+	return 2 * math.Hypot(s1-s2*math.Cos(w), s2*math.Sin(w)) / float64(len(pcm))
+}
+
+// hears waits until a party hears just these, by name, for three tenths of a
+// second from now on.
+func (p *party) hears(t *testing.T, want string) {
+	t.Helper()
+	p.ear.mu.Lock()
+	p.ear.streak = 0
+	p.ear.mu.Unlock()
+	deadline := time.After(patience)
+	for {
+		p.ear.mu.Lock()
+		heard, streak, changed := p.ear.heard, p.ear.streak, p.ear.changed
+		p.ear.mu.Unlock()
+		if heard == want && streak >= 3 {
+			return
+		}
+		select {
+		case <-changed:
+		case <-deadline:
+			t.Errorf("%s hears %q, want %q", p.name, heard, want)
+			return
+		}
+	}
+}
+
+// matrix holds what everybody hears against a table: "ann: bob cid".
+func matrix(t *testing.T, when string, table map[*party]string) {
+	t.Helper()
+	t.Run(when, func(t *testing.T) {
+		for p, want := range table {
+			p.hears(t, want)
+		}
+	})
+	if t.Failed() {
+		t.Fatal(fmt.Sprintf("hearing is wrong: %s", when))
+	}
+}
