@@ -165,6 +165,7 @@ type epollSet struct {
 	fromLen  uint32
 	round    uint32
 	traffic  traffic
+	timeout  unix.Timespec
 }
 
 func (s *epollSet) Add(c Conn, r Receiver) error {
@@ -292,22 +293,23 @@ func (s *epollSet) drainWake() {
 	_, _ = unix.Read(s.wake, b[:]) // non-blocking; its content does not matter
 }
 
-// wait is epoll_pwait2 with a nanosecond timeout; without one it does not tell
-// the scheduler, since it cannot block.
+// shortWait is how long the shard may keep its P while it waits. Telling the
+// scheduler of waits around 10 ms makes its monitor look every 20 µs, for long
+// after; a signal ends the wait when the runtime wants the P.
+const shortWait = 25 * time.Millisecond
+
+// wait is epoll_pwait2, whose timeout is in nanoseconds.
 func (s *epollSet) wait(d time.Duration) int {
-	events, n := uintptr(unsafe.Pointer(&s.events[0])), uintptr(len(s.events))
-	if d <= 0 {
-		r, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(s.ep), events, n, 0, 0, 0)
-		if errno != 0 {
-			return 0
-		}
-		return int(r)
+	s.timeout = unix.NsecToTimespec(int64(max(d, 0))) // in s, not on the stack: the stack may move
+	call := unix.RawSyscall6
+	if d > shortWait {
+		call = unix.Syscall6
 	}
-	ts := unix.NsecToTimespec(int64(d))
-	r, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(s.ep), events, n, uintptr(unsafe.Pointer(&ts)), 0, 0)
+	events, n := uintptr(unsafe.Pointer(&s.events[0])), uintptr(len(s.events))
+	r, _, errno := call(unix.SYS_EPOLL_PWAIT2, uintptr(s.ep), events, n, uintptr(unsafe.Pointer(&s.timeout)), 0, 0)
 	if errno == unix.ENOSYS { // before Linux 5.11: whole milliseconds
-		ms := (d + time.Millisecond - 1) / time.Millisecond
-		r, _, errno = unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(s.ep), events, n, uintptr(ms), 0, 0)
+		ms := (max(d, 0) + time.Millisecond - 1) / time.Millisecond
+		r, _, errno = call(unix.SYS_EPOLL_PWAIT, uintptr(s.ep), events, n, uintptr(ms), 0, 0)
 	}
 	if errno != 0 {
 		return 0
