@@ -113,6 +113,9 @@ func (b *bench) close(engine *media.Engine) {
 		b.t.Error(err)
 	}
 	_ = b.engine.Close()
+	if err := b.db.Flush(context.Background()); err != nil {
+		b.t.Error(err)
+	}
 	live, err := rows.Conferencecalls.Find(context.Background(), b.db, rows.KeyLive, "1")
 	if err != nil || len(live) != 0 {
 		b.t.Errorf("%d conferencecalls have not ended (%v)", len(live), err)
@@ -334,7 +337,7 @@ func wait(t *testing.T, what string, c <-chan struct{}) {
 	}
 }
 
-// wavFile writes a second of a tone into the folder that may be played from.
+// file writes a file into the folder that may be played from.
 func (b *bench) file(name string, content []byte) string {
 	b.t.Helper()
 	path := filepath.Join(b.dir, name)

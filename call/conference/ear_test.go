@@ -29,6 +29,7 @@ type ear struct {
 	pcm     []int16
 	heard   string // names in the last window, in order
 	streak  int    // windows in which just these were heard
+	peak    int16  // of the last window without a party's tone
 	changed chan struct{}
 }
 
@@ -43,6 +44,9 @@ func (e *ear) WriteFrame(said, _ []int16) {
 		return
 	}
 	now := tonesIn(e.pcm[:earWindow], earRate)
+	if now == "" {
+		e.peak = slices.Max(e.pcm[:earWindow])
+	}
 	e.pcm = e.pcm[:0]
 	if now != e.heard {
 		e.heard, e.streak = now, 0
@@ -94,6 +98,25 @@ func (p *party) hears(t *testing.T, want string) {
 		case <-deadline:
 			t.Errorf("%s hears %q, want %q", p.name, heard, want)
 			return
+		}
+	}
+}
+
+// hearsMusic waits until a party hears something that is no party's tone.
+func (p *party) hearsMusic(t *testing.T) {
+	t.Helper()
+	deadline := time.After(patience)
+	for {
+		p.ear.mu.Lock()
+		peak, changed := p.ear.peak, p.ear.changed
+		p.ear.mu.Unlock()
+		if peak > audible {
+			return
+		}
+		select {
+		case <-changed:
+		case <-deadline:
+			t.Fatalf("%s hears no music", p.name)
 		}
 	}
 }

@@ -11,35 +11,45 @@ import (
 // What a caller who needs a PIN is told.
 const (
 	askPin   = "Please enter the pin of the conference, followed by the pound key."
-	wrongPin = "This is not the right pin."
+	wrongPin = "This is not the right pin. "
 )
 
 const (
 	pinTries = 3
-	pinTime  = 15 * time.Second // for each try, from the end of the prompt
+	pinTime  = 10 * time.Second // for the digits of one try, from the end of the prompt
 )
 
 // identify asks for the conference's PIN; false when the caller did not know it
-// or the stay was brought to an end. Digits typed ahead count for the first try.
+// or the stay was brought to an end. Digits typed ahead count.
 func (s *stay) identify(ctx context.Context, pin string) bool {
 	if pin == "" {
 		return true
 	}
+	prompt := askPin
 	for range pinTries {
-		s.say(ctx, askPin)
-		got, err := s.call.Collect(ctx, len(pin), "#", pinTime)
+		s.say(ctx, prompt)
+		got, err := s.digits(ctx, len(pin))
 		if err != nil {
 			return false
 		}
 		if got == pin {
 			return true
 		}
-		s.say(ctx, wrongPin)
-		if _, err := s.call.Collect(ctx, 0, "", 0); err != nil { // forget the rest of what was typed
-			return false
-		}
+		prompt = wrongPin + askPin
 	}
 	return false
+}
+
+// digits collects one try. A pound key without digits ends none: it belongs to
+// the try before, which was over when it had as many digits as the PIN.
+func (s *stay) digits(ctx context.Context, length int) (string, error) {
+	for {
+		began := time.Now()
+		got, err := s.call.Collect(ctx, length, "#", pinTime)
+		if err != nil || got != "" || time.Since(began) >= pinTime {
+			return got, err
+		}
+	}
 }
 
 // say speaks to the caller alone until a key stops it; without a speech engine
