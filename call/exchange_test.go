@@ -291,3 +291,5 @@ func (e *ear) WriteFrame(said, _ []int16) {
 		close(e.heard)
 	}
 }
+
+func milliwatt() *tone.Source { return tone.New(8000, tone.Milliwatt()) }

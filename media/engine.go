@@ -53,7 +53,7 @@ type Sink interface {
 type Config struct {
 	MinPort, MaxPort int           // UDP ports, both included; 20000 to 29999
 	BindIP           netip.Addr    // 0.0.0.0
-	Shards           int           // GOMAXPROCS
+	Shards           int           // the number of processors
 	Wire             Wire          // epoll on Linux, else net.UDPConn
 	Quiet            time.Duration // a closed port's rest before it is used again; 5 s
 	RTPTimeout       time.Duration // see Port.OnTimeout; 60 s
@@ -71,7 +71,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.BindIP = netip.IPv4Unspecified()
 	}
 	if c.Shards <= 0 {
-		c.Shards = runtime.GOMAXPROCS(0)
+		c.Shards = runtime.NumCPU() // GOMAXPROCS counts what other engines have reserved
 	}
 	if c.Wire == nil {
 		c.Wire = defaultWire()
