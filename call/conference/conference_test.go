@@ -121,6 +121,29 @@ func (b *bench) stay(p *party) *resource.Conferencecall {
 // count, and its row against the last.
 func (b *bench) counts(id, want string) {
 	b.t.Helper()
+	if got := strings.Join(b.counted(id), " "); got != want {
+		b.t.Errorf("events count %q, want %q", got, want)
+	}
+}
+
+// steps holds that each participant event counts one more or one less than the
+// one before.
+func (b *bench) steps(id string) {
+	b.t.Helper()
+	n := 0
+	for i, s := range b.counted(id) {
+		n += map[byte]int{'+': 1, '-': -1}[s[0]]
+		if s[1:] != fmt.Sprint(n) {
+			b.t.Fatalf("event %d counts %s, want %d", i, s, n)
+		}
+	}
+	b.t.Logf("%d events", len(b.counted(id)))
+}
+
+// counted is what the participant events of a conference count. Its row must
+// agree with the last.
+func (b *bench) counted(id string) []string {
+	b.t.Helper()
 	b.mu.Lock()
 	var got []string
 	last := -1
@@ -144,12 +167,10 @@ func (b *bench) counts(id, want string) {
 		last = data.ParticipantCount
 	}
 	b.mu.Unlock()
-	if s := strings.Join(got, " "); s != want {
-		b.t.Errorf("events count %q, want %q", s, want)
-	}
-	if c := b.shown(id); c.ParticipantCount != last || len(c.ConferencecallIDs) != last {
+	if c := b.shown(id); last >= 0 && c.ParticipantCount != last || len(c.ConferencecallIDs) != c.ParticipantCount {
 		b.t.Errorf("the row counts %d, %v, the events %d", c.ParticipantCount, c.ConferencecallIDs, last)
 	}
+	return got
 }
 
 func must(t *testing.T, err error) {

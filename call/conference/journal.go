@@ -27,12 +27,16 @@ func (s *stay) save(told ...string) {
 	for _, other := range s.room.members() {
 		members = append(members, other.row.ID)
 	}
+	var events []resource.Event
+	for _, name := range told {
+		events = append(events, s.call.Routed(inOrder(event.OfConferencecall(name, row, len(members)), row.ConferenceID)))
+	}
 	s.rooms.cfg.DB.Enqueue(func(tx *store.Tx) error {
 		if err := put(tx, &row); err != nil {
 			return err
 		}
-		for _, name := range told {
-			if err := tx.Emit(s.call.Routed(inOrder(event.OfConferencecall(name, row, len(members)), row.ConferenceID))); err != nil {
+		for _, e := range events {
+			if err := tx.Emit(e); err != nil {
 				return err
 			}
 		}

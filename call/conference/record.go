@@ -79,6 +79,7 @@ func (r *Rooms) record(k key, o flow.RecordRequest) (resource.Recording, error) 
 	room.recordings = append(room.recordings, rec)
 	row := rec.row
 	r.cfg.DB.Enqueue(func(tx *store.Tx) error {
+		row := row // the store completes it
 		if err := rows.Recordings.Insert(tx, &row); err != nil {
 			return err
 		}
@@ -152,10 +153,11 @@ func (r *Rooms) recorded(rec *recording, res recorder.Result) {
 	done := *row
 	rec.detach()
 	r.cfg.DB.Enqueue(func(tx *store.Tx) error {
-		if err := rows.Recordings.Put(tx, &done); err != nil {
+		row := done // the store completes it
+		if err := rows.Recordings.Put(tx, &row); err != nil {
 			return err
 		}
-		if err := tx.Emit(event.RecordingFinished(done)); err != nil {
+		if err := tx.Emit(event.RecordingFinished(row)); err != nil {
 			return err
 		}
 		return update(tx, room.key, func(c *resource.Conference) bool {
