@@ -136,9 +136,13 @@ func (s *Server) registerConferencecalls() {
 	members := serve(s, collection[resource.Conferencecall, *resource.Conferencecall]{
 		path: "conferencecalls", name: "conferencecall", rows: rows.Conferencecalls, verbs: readOnly,
 		filters: map[string]string{"conference_id": rows.KeyParent},
+		show: func(_ context.Context, c *resource.Conferencecall) {
+			c.Talking = c.Status == "joined" && s.cfg.Conferences != nil && s.cfg.Conferences.Talking(c.CustomerID, c.ID)
+		},
 	})
+	by := []parameter{{name: "by", doc: "The conferencecall of the member who asks for it: a moderator may act on others, a participant on itself. Without it the owner of the access key acts"}}
 	act := func(method, path, name, doc string, do func(r *request) error) {
-		query(s, endpoint{method: method, path: "/conferencecalls/{id}" + path, name: name, tag: "conferencecalls", doc: doc},
+		query(s, endpoint{method: method, path: "/conferencecalls/{id}" + path, name: name, tag: "conferencecalls", doc: doc, query: by},
 			func(r *request) (*resource.Conferencecall, error) {
 				row, err := members.load(r.Context(), r.who, r.id())
 				if err != nil || row.Status == "leaved" {
@@ -147,10 +151,19 @@ func (s *Server) registerConferencecalls() {
 				if s.cfg.Conferences == nil {
 					return nil, notConfigured("conferences")
 				}
+				if who := r.URL.Query().Get("by"); who != "" {
+					if err := s.cfg.Conferences.May(r.who.CustomerID, who, r.id()); err != nil {
+						return nil, err
+					}
+				}
 				if err := do(r); err != nil {
 					return nil, err
 				}
-				return members.load(r.Context(), r.who, r.id())
+				row, err = members.load(r.Context(), r.who, r.id())
+				if err != nil {
+					return nil, err
+				}
+				return members.reveal(r.Context(), row), nil
 			})
 	}
 	mute := func(on bool) func(*request) error {

@@ -78,6 +78,10 @@ type TransferRequest struct {
 
 // Conferences is the rooms of this server.
 type Conferences interface {
+	// Talking tells whether a member's voice was heard in the last moments.
+	Talking(customerID, conferencecallID string) bool
+	// May refuses what a member that is no moderator would do to another.
+	May(customerID, by, conferencecallID string) error
 	// Mute makes a member silent for the others, or heard again.
 	Mute(customerID, conferencecallID string, on bool) error
 	// Kick removes a member; nothing when it has left.

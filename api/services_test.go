@@ -30,6 +30,11 @@ func onOff(on bool) string {
 
 type rooms struct{ *services }
 
+func (s rooms) Talking(_, id string) bool { return id == "in" }
+func (s rooms) May(_, by, id string) error {
+	s.note("may", by, id)
+	return nil
+}
 func (s rooms) Mute(_, id string, on bool) error            { s.note("mute", id, onOff(on)); return nil }
 func (s rooms) Kick(_, id string) error                     { s.note("kick", id); return nil }
 func (s rooms) Close(_ context.Context, _, id string) error { s.note("close", id); return nil }
@@ -123,7 +128,8 @@ func TestServicesAreAsked(t *testing.T) {
 		{"POST", "conferences/room/play", `{"stream_urls":["a.wav"]}`, `{"id":"room"}`, "play room a.wav"},
 		{"POST", "conferences/room/transcribe_start", `{"language":"de-DE"}`, `{"id":"room"}`, "transcribe conference room de-DE both"},
 		{"POST", "conferences/room/transcribe_stop", "", `{"id":"room"}`, "stop t"},
-		{"POST", "conferencecalls/in/mute", "", `{"id":"in"}`, "mute in on"},
+		{"POST", "conferencecalls/in/mute", "", `{"id":"in","talking":true}`, "mute in on"},
+		{"POST", "conferencecalls/in/mute?by=other", "", `{"id":"in"}`, "may other in, mute in on"},
 		{"DELETE", "conferencecalls/in/mute", "", `{"id":"in"}`, "mute in off"},
 		{"POST", "conferencecalls/in/kick", "", `{"id":"in"}`, "kick in"},
 		{"DELETE", "conferencecalls/in", "", `{"id":"in"}`, "kick in"},

@@ -31,6 +31,14 @@ func TestEverybodyHearsEverybodyElse(t *testing.T) {
 	matrix(t, "three", all)
 	b.talks(bob, true)
 
+	for _, try := range []struct {
+		by, on *party
+		may    bool
+	}{{ann, bob, true}, {ann, ann, true}, {bob, bob, true}, {bob, ann, false}, {bob, cid, false}} {
+		if err := b.rooms.May(customer, try.by.stay.ID, try.on.stay.ID); (err == nil) != try.may {
+			t.Errorf("%s on %s: %v", try.by.name, try.on.name, err)
+		}
+	}
 	must(t, b.rooms.Mute(ctx, customer, bob.stay.ID, true))
 	matrix(t, "bob muted", map[*party]string{ann: "cid", bob: "ann cid", cid: "ann"})
 	b.talks(bob, false)

@@ -21,6 +21,27 @@ func (r *Rooms) find(customerID, conferencecallID string) (*stay, error) {
 	return s, nil
 }
 
+// May tells whether a member may act on another: ErrRole unless it is a
+// moderator who is in the same conference. On itself everybody may act.
+func (r *Rooms) May(customerID, by, conferencecallID string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	actor, err := r.find(customerID, by)
+	if err != nil {
+		return ErrRole
+	}
+	if by == conferencecallID {
+		return nil
+	}
+	if actor.member == nil || actor.row.Role != Moderator {
+		return ErrRole
+	}
+	if other, err := r.find(customerID, conferencecallID); err != nil || other.room != actor.room {
+		return ErrRole
+	}
+	return nil
+}
+
 // Mute keeps a member from being heard by the others, or lets it be heard
 // again. It returns when the row says so; ErrLeft when the member has left.
 func (r *Rooms) Mute(ctx context.Context, customerID, conferencecallID string, on bool) error {

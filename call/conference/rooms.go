@@ -20,6 +20,7 @@ import (
 var (
 	ErrEmpty = errors.New("nobody is in the conference")
 	ErrLeft  = errors.New("the call has left the conference")
+	ErrRole  = errors.New("only a moderator who is in the conference may act on others")
 )
 
 // Why a stay is brought to an end while its call goes on.

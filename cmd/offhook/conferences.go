@@ -24,8 +24,18 @@ func outside(err error) error {
 		return refusal{"FAILED_PRECONDITION", "CONFERENCE_EMPTY", err}
 	case errors.Is(err, conference.ErrLeft):
 		return refusal{"FAILED_PRECONDITION", "CONFERENCECALL_LEAVED", err}
+	case errors.Is(err, conference.ErrRole):
+		return refusal{"PERMISSION_DENIED", "NOT_A_MODERATOR", err}
 	}
 	return refused(err)
+}
+
+// Talking implements api.Conferences.
+func (c conferences) Talking(customerID, id string) bool { return c.rooms.Talking(customerID, id) }
+
+// May implements api.Conferences.
+func (c conferences) May(customerID, by, id string) error {
+	return outside(c.rooms.May(customerID, by, id))
 }
 
 // Mute implements api.Conferences.
