@@ -57,7 +57,7 @@ func newDoor(x *Exchange) (*door, error) {
 	d.auth = digest.NewServer(digest.ServerOptions{Realm: x.cfg.Domain})
 	d.guard = guard.New(guard.Options{Trust: d.trusted, Logger: x.cfg.Logger})
 	d.registrar = registrar.New(registrar.Options{
-		Auth: d.auth, Lookup: d.account, Store: contactStore{x}, Logger: x.cfg.Logger, OnChange: d.phones.set,
+		Auth: d.auth, Lookup: d.account, Store: contactStore{x}, Logger: x.cfg.Logger, OnChange: d.contactsChanged,
 		OnFault: func(req *sipmsg.Request, _ string, known bool) { d.faulted(req, known) },
 	})
 	return d, nil

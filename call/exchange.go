@@ -50,6 +50,7 @@ type Exchange struct {
 	cfg   Config
 	stack *sip.Stack
 	door  *door // who may come in
+	hooks hooks
 
 	mu       sync.RWMutex
 	calls    map[string]*Call // by customer and id

@@ -178,6 +178,9 @@ func (x *Exchange) destination(d *sip.Dialog, who caller) Script {
 	if who.trunk != nil {
 		return Script{}
 	}
+	if script, ok := x.featureOf(who, user); ok {
+		return script
+	}
 	if _, err := rows.Conferences.Load(ctx, x.cfg.DB, who.customerID, user); err == nil {
 		return scriptOf("conference_join", map[string]any{"conference_id": user})
 	}

@@ -28,6 +28,7 @@ import (
 	"offhook/media"
 	"offhook/media/audio"
 	"offhook/outbound"
+	"offhook/queue"
 	"offhook/resource"
 	"offhook/sip"
 	"offhook/speech"
@@ -92,6 +93,7 @@ type Server struct {
 	runner   *callflow.Runner
 	exchange *call.Exchange
 	rooms    *conference.Rooms
+	queues   *queue.Centre
 	api      *api.Server
 	http     *http.Server
 	listener net.Listener
@@ -257,8 +259,8 @@ func (s *Server) makeExchange(ctx context.Context) (err error) {
 		return err
 	}
 	s.rooms = conference.New(conference.Config{DB: s.db, Exchange: s.exchange, Recorded: s.runner.Recorded, Logger: s.log})
-	s.runner.Use(s.exchange, callflow.Services{Rooms: s.rooms.Of})
-	return errors.Join(s.runner.Recover(ctx), s.rooms.Recover(ctx))
+	s.runner.Use(s.exchange, callflow.Services{Rooms: s.rooms.Of, Queues: s.queuesOf})
+	return errors.Join(s.runner.Recover(ctx), s.rooms.Recover(ctx), s.startQueues(ctx))
 }
 
 func (s *Server) makeAPI(ctx context.Context) (err error) {
@@ -271,8 +273,8 @@ func (s *Server) makeAPI(ctx context.Context) (err error) {
 		RequireOwnedSource: s.cfg.RequireOwnedSource, Domain: s.domain,
 		RecordingFile: func(r resource.Recording) string { return s.exchange.RecordingFile(&r) },
 		Changed:       s.changed,
-		Conferences:   conferences{s.rooms},
-		Live:          live{s.runner, s.exchange}, Registrations: registrations{s.exchange}, Carriers: carriers{s.exchange},
+		Conferences:   conferences{s.rooms}, Queues: queues{s},
+		Live: live{s.runner, s.exchange}, Registrations: registrations{s.exchange}, Carriers: carriers{s.exchange},
 	})
 	if err == nil {
 		go s.webhooks.Run(s.live)
@@ -295,8 +297,9 @@ func (s *Server) domain() string {
 	return name
 }
 
-// changed lets the exchange and conferences heed a changed resource at once.
+// changed lets the exchange, conferences and queues heed a changed resource at once.
 func (s *Server) changed(_, action string, row any) {
+	s.queuesChanged(row, action == "deleted")
 	if c, ok := row.(*resource.Conference); ok {
 		s.rooms.Changed(c, action == "deleted")
 	}

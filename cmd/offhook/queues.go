@@ -1,0 +1,333 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"sync"
+	"time"
+
+	"offhook/call"
+	"offhook/flow"
+	"offhook/queue"
+	"offhook/resource"
+	"offhook/speech"
+	"offhook/store/rows"
+)
+
+// startQueues makes the queues of the last run known and lets them work until
+// the server ends.
+func (s *Server) startQueues(ctx context.Context) error {
+	ledger := queue.StoreLedger{DB: s.db}
+	if err := ledger.Recover(ctx); err != nil {
+		return err
+	}
+	s.queues = queue.New(queue.Config{Switch: agentRinger{s.exchange}, Ledger: ledger, Logger: s.log, Seed: uint64(time.Now().UnixNano())})
+	go s.queues.Run(s.live)
+	s.exchange.OnFeature(s.agentCode)
+	s.exchange.OnRegistration(s.phoneChanged)
+	return ledger.Load(ctx, s.queues)
+}
+
+// queuesChanged lets the queues heed a changed resource at once.
+func (s *Server) queuesChanged(row any, deleted bool) {
+	switch r := row.(type) {
+	case *resource.Queue:
+		if deleted {
+			s.queues.DropQueue(r.CustomerID, r.ID)
+		} else {
+			s.queues.SetQueue(*r)
+		}
+	case *resource.Agent:
+		if deleted {
+			s.queues.DropAgent(r.CustomerID, r.ID)
+		} else {
+			s.queues.SetAgent(*r)
+		}
+	}
+}
+
+// queues implements api.Queues.
+type queues struct{ s *Server }
+
+// SetAgentStatus implements api.Queues.
+func (q queues) SetAgentStatus(ctx context.Context, customerID, agentID, status string) (resource.Agent, error) {
+	if err := q.s.queues.SetStatus(customerID, agentID, status); err != nil {
+		return resource.Agent{}, unknownAs("AGENT_NOT_FOUND", err)
+	}
+	if err := q.s.db.Flush(ctx); err != nil {
+		return resource.Agent{}, err
+	}
+	row, err := rows.Agents.Load(ctx, q.s.db, customerID, agentID)
+	if err != nil {
+		return resource.Agent{}, err
+	}
+	return *row, nil
+}
+
+// Kick implements api.Queues.
+func (q queues) Kick(ctx context.Context, customerID, queuecallID string) error {
+	if err := q.s.queues.Kick(ctx, customerID, queuecallID); err != nil {
+		return err
+	}
+	return q.s.db.Flush(ctx)
+}
+
+// Stats implements api.Queues.
+func (q queues) Stats(_ context.Context, customerID, queueID string) (any, error) {
+	stats, err := q.s.queues.Stats(customerID, queueID)
+	return stats, unknownAs("QUEUE_NOT_FOUND", err)
+}
+
+// unknownAs gives a queue's error the API's words.
+func unknownAs(reason string, err error) error {
+	switch {
+	case errors.Is(err, queue.ErrUnknown):
+		return refusal{"NOT_FOUND", reason, err}
+	case errors.Is(err, queue.ErrClosed):
+		return refusal{"UNAVAILABLE", "SERVICE_UNAVAILABLE", err}
+	}
+	return err
+}
+
+// queuesOf is what a call can do with queues.
+func (s *Server) queuesOf(c *call.Call) flow.Queues { return queueJoiner{s, c} }
+
+// queueJoiner implements flow.Queues for a call.
+type queueJoiner struct {
+	s *Server
+	c *call.Call
+}
+
+// JoinQueue implements flow.Queues.
+func (j queueJoiner) JoinQueue(ctx context.Context, queueID string, run *flow.Run) (flow.QueueResult, error) {
+	row, state := j.c.Snapshot(), run.State()
+	party, dialled := row.Source, row.Destination
+	if row.Direction == resource.DirectionOutgoing {
+		party, dialled = dialled, party
+	}
+	return j.s.queues.Join(ctx, queue.Visitor{
+		CustomerID: row.CustomerID, CallID: row.ID, ActiveflowID: run.ID(),
+		WebhookURI: state.WebhookURI, WebhookMethod: state.WebhookMethod,
+		Party: party, Dialled: dialled, Line: queueCaller{j.c, run},
+	}, queueID)
+}
+
+// queueCaller implements queue.Caller on a call and the run that waits.
+type queueCaller struct {
+	c   *call.Call
+	run *flow.Run
+}
+
+// leastPass is how long a pass through a wait flow takes at least: one that is
+// over sooner has nothing to hear, and music is played instead.
+const leastPass = 200 * time.Millisecond
+
+// Wait implements queue.Caller.
+func (q queueCaller) Wait(ctx context.Context, flowID string) {
+	for flowID != "" {
+		began := time.Now()
+		err := q.run.Perform(ctx, flowID)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			q.run.Logger().Warn("wait flow failed; the caller hears music", "flow", flowID, "error", err)
+		}
+		if err != nil || time.Since(began) < leastPass {
+			break
+		}
+	}
+	if !q.c.HasMusic() { // the flow's own moh_start may have chosen another piece
+		if err := q.c.MusicStart(""); err != nil {
+			q.run.Logger().Warn("music while waiting", "error", err)
+		}
+		defer q.c.MusicStop()
+	}
+	<-ctx.Done()
+}
+
+// Keys implements queue.Caller.
+func (q queueCaller) Keys() (<-chan byte, func()) {
+	pressed, stop := q.c.WatchKeys()
+	keys, over := make(chan byte), make(chan struct{})
+	go func() {
+		defer stop()
+		for {
+			select {
+			case k := <-pressed:
+				select {
+				case keys <- k.Key:
+				case <-over:
+					return
+				}
+			case <-over:
+				return
+			}
+		}
+	}()
+	return keys, sync.OnceFunc(func() { close(over) })
+}
+
+// Set implements queue.Caller.
+func (q queueCaller) Set(name, value string) { q.run.SetVariable(name, value) }
+
+// Talk implements queue.Caller.
+func (q queueCaller) Talk(ctx context.Context, agent queue.Answered, record string) {
+	defer recordInto(ctx, q.c, record)()
+	if err := q.c.TalkWith(ctx, agent.(agentCall).c); err != nil && ctx.Err() == nil {
+		q.run.Logger().Warn("caller and agent not joined", "error", err)
+	}
+}
+
+// recordInto records a call by a queue's policy until the returned func is
+// called.
+func recordInto(ctx context.Context, c *call.Call, format string) (stop func()) {
+	if format == "" {
+		return func() {}
+	}
+	rec, err := c.RecordStart(ctx, call.RecordOptions{Format: format})
+	if err != nil {
+		return func() {}
+	}
+	return func() { c.RecordEnd(rec.ID) }
+}
+
+// agentCall implements queue.Answered.
+type agentCall struct{ c *call.Call }
+
+// ID implements queue.Answered.
+func (a agentCall) ID() string { return a.c.ID() }
+
+// Ended implements queue.Answered.
+func (a agentCall) Ended() <-chan struct{} { return a.c.Ended() }
+
+// Hangup implements queue.Answered.
+func (a agentCall) Hangup() { a.c.Hangup(call.CauseOf(call.ReasonNormal)) }
+
+// agentRinger implements queue.Switch.
+type agentRinger struct{ x *call.Exchange }
+
+// whisperLimit bounds how long an agent listens to a whisper.
+const whisperLimit = 15 * time.Second
+
+// Ring implements queue.Switch.
+func (r agentRinger) Ring(ctx context.Context, o queue.Ring) queue.Answered {
+	var caller *call.Call
+	if o.CallID != "" {
+		var up bool
+		if caller, up = r.x.Find(o.CustomerID, o.CallID); !up {
+			return nil
+		}
+	}
+	c, _ := r.x.Ring(ctx, call.RingOptions{
+		CustomerID: o.CustomerID, Source: o.Source, Timeout: o.Timeout, Linear: o.Agent.RingMethod == "linear", Master: caller,
+		Destinations: []resource.Address{{Type: resource.TypeAgent, Target: o.Agent.ID}},
+	})
+	if c == nil {
+		return nil
+	}
+	if o.Whisper != "" {
+		whispered, cancel := context.WithTimeout(ctx, whisperLimit)
+		stop := context.AfterFunc(c.Context(), cancel)
+		// What can't be said is told by the event talk_failed; the call goes on.
+		_ = c.Play(whispered, call.Prompt{Text: speech.Request{Text: o.Whisper}})
+		stop()
+		cancel()
+	}
+	if ctx.Err() != nil || c.Context().Err() != nil {
+		c.Hangup(call.CauseOf(call.ReasonNormal))
+		return nil
+	}
+	return agentCall{c}
+}
+
+// CallBack implements queue.Switch.
+func (r agentRinger) CallBack(ctx context.Context, agent queue.Answered, to, from resource.Address, record string) bool {
+	c := agent.(agentCall).c
+	stop := func() {}
+	defer func() { stop() }()
+	res, err := c.Connect(ctx, call.ConnectOptions{
+		Source: &from, Destinations: []resource.Address{to},
+		Talking: func(*call.Call) { stop = recordInto(ctx, c, record) },
+	})
+	return err == nil && res.Result == call.ConnectAnswered
+}
+
+// agentCodes are what agents dial on their phones to say whether they take
+// calls. A number of the customer's with the same digits goes first.
+var agentCodes = map[string]struct{ status, text string }{
+	"*71": {queue.Available, "You are available."},
+	"*72": {queue.Away, "You are away."},
+	"*73": {queue.Offline, "You are logged out."},
+}
+
+// agentCode answers a phone that dials one of the codes: it is call's hook for
+// features.
+func (s *Server) agentCode(e *resource.Extension, dialled string) (call.Script, bool) {
+	code, ok := agentCodes[dialled]
+	if !ok {
+		return call.Script{}, false
+	}
+	text := "This phone belongs to no agent."
+	for _, a := range s.queues.Agents(e.CustomerID) {
+		if !sitsAt(a, e) {
+			continue
+		}
+		if err := s.queues.SetStatus(e.CustomerID, a.ID, code.status); err == nil {
+			text = code.text
+		}
+	}
+	option, err := json.Marshal(map[string]string{"text": text, "language": "en-US"})
+	if err != nil {
+		return call.Script{}, false
+	}
+	return call.Script{Actions: []resource.Action{{Type: "talk", Option: option}}}, true
+}
+
+// sitsAt reports whether an agent is reached at an extension.
+func sitsAt(a resource.Agent, e *resource.Extension) bool {
+	for _, address := range a.Addresses {
+		if address.Type == resource.TypeExtension && (address.Target == e.ID || address.Target == e.Extension) {
+			return true
+		}
+	}
+	return false
+}
+
+// phoneChanged logs agents out whose last phone is gone.
+func (s *Server) phoneChanged(customerID, extensionID string, contacts int) {
+	if contacts > 0 {
+		return
+	}
+	go func() { // the registrar must not wait
+		for _, a := range s.queues.Agents(customerID) {
+			e, err := rows.Extensions.Load(s.live, s.db, customerID, extensionID)
+			if err == nil && a.Status != queue.Offline && sitsAt(a, e) && !s.reachable(a) {
+				if err := s.queues.SetStatus(customerID, a.ID, queue.Offline); err == nil {
+					s.log.Info("agent logged out: its phone is not registered any more", "agent", a.ID)
+				}
+			}
+		}
+	}()
+}
+
+// reachable reports whether an agent can be called: at a phone that is
+// registered, or at an address that needs none.
+func (s *Server) reachable(a resource.Agent) bool {
+	extensions, err := rows.All(s.live, s.db, rows.Extensions, a.CustomerID)
+	if err != nil {
+		return true
+	}
+	for _, address := range a.Addresses {
+		if address.Type != resource.TypeExtension {
+			return true
+		}
+	}
+	for _, e := range extensions {
+		if sitsAt(a, e) && len(s.exchange.Registered(e)) > 0 {
+			return true
+		}
+	}
+	return false
+}

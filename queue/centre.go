@@ -1,0 +1,179 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"offhook/resource"
+)
+
+// Errors of a Centre.
+var (
+	ErrUnknown = errors.New("unknown agent, queue or queuecall")
+	ErrClosed  = errors.New("the queues are closed")
+)
+
+// Config is what a Centre is made of.
+type Config struct {
+	Switch Switch
+	Ledger Ledger
+	Logger *slog.Logger
+	Seed   uint64 // of the method random
+}
+
+// Centre is every queue and agent of this server. One goroutine owns them; all
+// methods may be called from any other.
+type Centre struct {
+	cfg   Config
+	jobs  chan func()
+	ended chan struct{}
+
+	floors map[string]*floor // by customer; the owner's
+
+	counters counters
+}
+
+// counters are totals over all customers.
+type counters struct {
+	waiting, serving            atomic.Int64
+	joined, serviced, abandoned atomic.Uint64
+}
+
+// Counters is how all queues do together.
+type Counters struct {
+	Waiting, Serving            int64
+	Joined, Serviced, Abandoned uint64 // since the start
+}
+
+// New returns a centre without queues and agents; Run lets it work.
+func New(cfg Config) *Centre {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	return &Centre{cfg: cfg, jobs: make(chan func()), ended: make(chan struct{}), floors: map[string]*floor{}}
+}
+
+// Run owns queues and agents until ctx ends.
+func (c *Centre) Run(ctx context.Context) {
+	defer close(c.ended)
+	for {
+		select {
+		case job := <-c.jobs:
+			job()
+		case <-ctx.Done():
+			for _, f := range c.floors {
+				f.close()
+			}
+			return
+		}
+	}
+}
+
+// do has the owner run a job and returns when it has; false when there is no
+// owner any more.
+func (c *Centre) do(job func()) bool {
+	done := make(chan struct{})
+	select {
+	case c.jobs <- func() { defer close(done); job() }:
+		<-done
+		return true
+	case <-c.ended:
+		return false
+	}
+}
+
+// with runs a job on a customer's floor and does what follows from it.
+func (c *Centre) with(customerID string, job func(f *floor, now time.Time)) bool {
+	return c.do(func() {
+		f := c.floors[customerID]
+		if f == nil {
+			f = newFloor(c, customerID)
+			c.floors[customerID] = f
+		}
+		now := time.Now()
+		f.line.Tick(now)
+		job(f, now)
+		f.settle(now)
+	})
+}
+
+// Counters returns totals for metrics.
+func (c *Centre) Counters() Counters {
+	n := &c.counters
+	return Counters{Waiting: n.waiting.Load(), Serving: n.serving.Load(),
+		Joined: n.joined.Load(), Serviced: n.serviced.Load(), Abandoned: n.abandoned.Load()}
+}
+
+// SetQueue makes a queue known or changes it.
+func (c *Centre) SetQueue(q resource.Queue) {
+	c.with(q.CustomerID, func(f *floor, now time.Time) { f.setQueue(now, q) })
+}
+
+// DropQueue forgets a queue: who waits in it leaves, kicked; who is served is
+// served to the end.
+func (c *Centre) DropQueue(customerID, id string) {
+	c.with(customerID, func(f *floor, now time.Time) { f.dropQueue(now, id) })
+}
+
+// SetAgent makes an agent known or changes it. The status counts for one who is
+// new.
+func (c *Centre) SetAgent(a resource.Agent) {
+	c.with(a.CustomerID, func(f *floor, now time.Time) { f.setAgent(now, a) })
+}
+
+// DropAgent forgets an agent.
+func (c *Centre) DropAgent(customerID, id string) {
+	c.with(customerID, func(f *floor, now time.Time) {
+		f.line.DropAgent(now, id)
+		delete(f.agents, id)
+	})
+}
+
+// SetStatus says what an agent wants to be: available, away, busy or offline.
+// While the agent talks it counts for the time after the call; while it is rung,
+// leaving ends the ringing and the caller goes to somebody else.
+func (c *Centre) SetStatus(customerID, agentID, status string) error {
+	err := ErrClosed
+	c.with(customerID, func(f *floor, now time.Time) {
+		err = nil
+		if !f.line.SetStatus(now, agentID, status) {
+			err = ErrUnknown
+		}
+	})
+	return err
+}
+
+// Agents returns a customer's agents as they are now.
+func (c *Centre) Agents(customerID string) []resource.Agent {
+	var list []resource.Agent
+	c.with(customerID, func(f *floor, _ time.Time) {
+		for _, a := range f.agents {
+			list = append(list, *a)
+		}
+	})
+	return list
+}
+
+// Kick takes a caller out of its queue, whatever its state, and returns when it
+// has left: who waits leaves, what rings for it ends, and a conversation with an
+// agent ends. Its flow goes on. It does nothing when the caller is not there.
+func (c *Centre) Kick(ctx context.Context, customerID, queuecallID string) error {
+	var v *visit
+	c.with(customerID, func(f *floor, now time.Time) {
+		if v = f.visits[queuecallID]; v != nil {
+			f.kick(now, v, "kicked")
+		}
+	})
+	if v == nil {
+		return nil
+	}
+	select {
+	case <-v.over:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
