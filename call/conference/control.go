@@ -2,7 +2,6 @@ package conference
 
 import (
 	"context"
-	"time"
 
 	"offhook/call"
 	"offhook/event"
@@ -168,50 +167,4 @@ func prompt(p flow.Prompt) call.Prompt {
 	}
 	return call.Prompt{Kind: kinds[p.Kind], URL: p.URL, Recording: p.Recording,
 		Text: speech.Request{Text: p.Text, Language: p.Language, Voice: p.Voice, Provider: p.Provider}}
-}
-
-// Changed lets a conference heed its changed row at once: rules hold from now
-// on, and its timeout counts from its creation.
-func (r *Rooms) Changed(c *resource.Conference, deleted bool) {
-	k := key{c.CustomerID, c.ID}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if room := r.rooms[k]; room != nil && !deleted {
-		room.rules = *c
-		if !c.StartOnModerator {
-			room.begin()
-		}
-	}
-	if t := r.timers[k]; t != nil {
-		t.Stop()
-		delete(r.timers, k)
-	}
-	if deleted || c.Timeout <= 0 || c.Status != active || c.TMCreate == nil {
-		return
-	}
-	left := time.Until(c.TMCreate.Add(time.Duration(c.Timeout) * time.Second))
-	r.timers[k] = time.AfterFunc(max(left, 0), func() { r.expire(k) })
-}
-
-// endTime bounds how long the end of an expired conference may take.
-const endTime = 30 * time.Second
-
-// expire ends a conference whose time is over.
-func (r *Rooms) expire(k key) {
-	r.mu.Lock()
-	_, due := r.timers[k] // false: it changed or the server stops
-	delete(r.timers, k)
-	if due {
-		r.work.Add(1)
-	}
-	r.mu.Unlock()
-	if !due {
-		return
-	}
-	defer r.work.Done()
-	ctx, cancel := context.WithTimeout(context.Background(), endTime)
-	defer cancel()
-	if err := r.End(ctx, k.customerID, k.id); err != nil {
-		r.cfg.Logger.Error("end of a conference", "conference", k.id, "error", err)
-	}
 }

@@ -108,7 +108,7 @@ func (m *room) vacate(s *stay) {
 	}
 	if s.row.Role == Moderator && m.rules.EndOnModeratorLeave && !moderated(m.members()) {
 		for _, other := range m.stays {
-			other.remove(errEnded)
+			other.dismiss(errEnded)
 		}
 	}
 }

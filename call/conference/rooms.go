@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
-	"time"
 
 	"offhook/call"
 	"offhook/flow"
@@ -47,7 +46,7 @@ type Rooms struct {
 	mu     sync.Mutex // guards all rooms and stays; calls and bridges are locked inside of it
 	rooms  map[key]*room
 	stays  map[key]*stay // by conferencecall
-	timers map[key]*time.Timer
+	alarms map[key]*alarm
 }
 
 // key names an object of a customer.
@@ -55,7 +54,7 @@ type key struct{ customerID, id string }
 
 // New makes the rooms of an exchange; Recover comes before the first call.
 func New(cfg Config) *Rooms {
-	return &Rooms{cfg: cfg, rooms: map[key]*room{}, stays: map[key]*stay{}, timers: map[key]*time.Timer{}}
+	return &Rooms{cfg: cfg, rooms: map[key]*room{}, stays: map[key]*stay{}, alarms: map[key]*alarm{}}
 }
 
 // Of gives a call the way into conferences.
@@ -65,13 +64,13 @@ func (r *Rooms) Of(c *call.Call) flow.Rooms { return guest{r, c} }
 // is handed to the store, or ctx ends.
 func (r *Rooms) Close(ctx context.Context) error {
 	r.mu.Lock()
-	for _, t := range r.timers {
-		t.Stop()
+	for _, a := range r.alarms {
+		a.timer.Stop()
 	}
-	clear(r.timers)
+	clear(r.alarms)
 	for _, room := range r.rooms {
 		for _, s := range room.stays {
-			s.remove(errEnded)
+			s.dismiss(errEnded)
 		}
 	}
 	r.mu.Unlock()
