@@ -112,3 +112,25 @@ func (l line) RecordStop(context.Context) { l.c.RecordStop() }
 func (l line) RecordVoice(ctx context.Context, r flow.RecordRequest) (resource.Recording, error) {
 	return l.c.RecordVoice(ctx, recordOptions(r))
 }
+
+// Detect implements flow.Detector.
+func (l line) Detect(ctx context.Context, r flow.DetectRequest) (flow.Detection, error) {
+	v, err := l.c.Detect(ctx, call.DetectOptions{
+		Timeout: r.Timeout, WaitBeep: r.WaitBeep, BeepTimeout: r.BeepTimeout, Thresholds: r.Thresholds,
+	})
+	if err != nil {
+		return flow.Detection{}, err
+	}
+	return flow.Detection{
+		Result: string(v.Result), Cause: v.Cause, DecidedMS: int(v.DecidedAt.Milliseconds()),
+		GreetEnd: millisecondsOrNone(v.GreetingEnd), BeepAt: millisecondsOrNone(v.BeepAt),
+	}, nil
+}
+
+// millisecondsOrNone is a detector's time, -1 where there is none.
+func millisecondsOrNone(d time.Duration) int {
+	if d < 0 {
+		return -1
+	}
+	return int(d.Milliseconds())
+}

@@ -180,7 +180,7 @@ func (r *Runner) Host(customerID, callID string) (flow.Host, bool) {
 // HostOf returns what a call can do.
 func (r *Runner) HostOf(c *call.Call) flow.Host {
 	l := line{r, c}
-	h := flow.Host{Call: l, Player: l, Keypad: l, Connector: l, Recorder: l, Dialer: r, Documents: r, Web: r.cfg.Web}
+	h := flow.Host{Call: l, Player: l, Keypad: l, Connector: l, Recorder: l, Detector: l, Dialer: r, Documents: r, Web: r.cfg.Web}
 	s := r.cfg.Services
 	if s.Rooms != nil {
 		h.Rooms = s.Rooms(c)
