@@ -140,6 +140,7 @@ func benchYardstick(b *testing.B, calls int) {
 }
 
 func benchPairs(b *testing.B, calls int, o rtpload.Options, first, second string) {
+	o.Formats = []string{first, second}
 	l := newLoad(b, o)
 	for range calls {
 		br := New(l.e, "pair")

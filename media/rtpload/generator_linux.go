@@ -32,10 +32,10 @@ const (
 
 // Options are the options of New.
 type Options struct {
-	Legs   int
-	Format string // PCMU, PCMA or G722; empty: PCMU
-	Stamp  bool   // packets carry their time, to measure the delay of relayed ones
-	Silent bool   // send silence in place of tones
+	Legs    int
+	Formats []string // PCMU, PCMA or G722; leg n sends the n-th, counted round; none: PCMU
+	Stamp   bool     // packets carry their time, to measure the delay of relayed ones
+	Silent  bool     // send silence in place of tones
 }
 
 // leg is one party: its own address, sending to one server port.
@@ -54,7 +54,7 @@ type Generator struct {
 	fd      int
 	port    uint16
 	legs    []leg
-	tone    [tones][payload]byte
+	tones   [][tones][payload]byte // one of each format
 	epoch   time.Time
 	stop    atomic.Bool
 	done    chan struct{}
@@ -76,12 +76,16 @@ type Result struct {
 
 // New starts a generator; Close ends it.
 func New(o Options) (*Generator, error) {
-	if o.Format == "" {
-		o.Format = "PCMU"
+	if len(o.Formats) == 0 {
+		o.Formats = []string{"PCMU"}
 	}
-	f, ok := codec.Lookup(o.Format)
-	if !ok || o.Legs < 1 || o.Legs > 1<<20 {
-		return nil, fmt.Errorf("rtpload: %d legs of %q", o.Legs, o.Format)
+	formats := make([]codec.Format, len(o.Formats))
+	for i, name := range o.Formats {
+		f, ok := codec.Lookup(name)
+		if !ok || o.Legs < 1 || o.Legs > 1<<20 {
+			return nil, fmt.Errorf("rtpload: %d legs of %q", o.Legs, name)
+		}
+		formats[i] = f
 	}
 	fd, port, err := socket(netip.IPv4Unspecified())
 	if err != nil {
@@ -91,12 +95,14 @@ func New(o Options) (*Generator, error) {
 		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 16<<20) // the system's limit then
 	}
 	g := &Generator{options: o, fd: fd, port: port, legs: make([]leg, o.Legs), epoch: time.Now(), done: make(chan struct{})}
-	g.compose(f)
+	for _, f := range formats {
+		g.tones = append(g.tones, g.compose(f))
+	}
 	g.out.init(true)
 	g.in.init(false)
 	for i := range g.legs {
 		l := &g.legs[i]
-		l.packet[0], l.packet[1] = 0x80, f.PayloadType
+		l.packet[0], l.packet[1] = 0x80, formats[i%len(formats)].PayloadType
 		binary.BigEndian.PutUint32(l.packet[8:], uint32(i+1))
 	}
 	procs(1) // for the thread that sleeps without telling the scheduler
@@ -120,19 +126,20 @@ func socket(ip netip.Addr) (fd int, port uint16, err error) {
 }
 
 // compose encodes a second of tone.
-func (g *Generator) compose(f codec.Format) {
+func (g *Generator) compose(f codec.Format) (tone [tones][payload]byte) {
 	enc := f.NewEncoder()
 	pcm := make([]int16, f.SampleRate/50)
 	at := 0
-	for i := range g.tone {
+	for i := range tone {
 		for j := range pcm {
 			if !g.options.Silent {
 				pcm[j] = int16(3000 * math.Sin(2*math.Pi*400*float64(at)/float64(f.SampleRate)))
 			}
 			at++
 		}
-		enc.Encode(g.tone[i][:], pcm)
+		enc.Encode(tone[i][:], pcm)
 	}
+	return tone
 }
 
 // Addr is the address of a leg, for the session description.
@@ -232,7 +239,7 @@ func (g *Generator) sendSlot(slot int) {
 		l.ts += payload
 		binary.BigEndian.PutUint16(l.packet[2:], l.seq)
 		binary.BigEndian.PutUint32(l.packet[4:], l.ts)
-		copy(l.packet[12:], g.tone[int(l.seq)%tones][:])
+		copy(l.packet[12:], g.tones[i%len(g.tones)][int(l.seq)%tones][:])
 		if g.options.Stamp {
 			binary.BigEndian.PutUint64(l.packet[12:], uint64(g.now()))
 		}
