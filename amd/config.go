@@ -18,31 +18,41 @@ type Config struct {
 	Limit float64 `kong:"-" json:"limit_ms" unit:"ms" default:"5000" min:"500" max:"60000" help:"the verdict is due then at the latest, counted from answer; people hang up on a line that is silent for longer"`
 
 	SpeechBelowPeak  float64 `json:"speech_below_peak_db" unit:"dB" default:"16" min:"3" max:"40" help:"sound so far under the loudest voice on the line is background: television, other talkers, music"`
+	CoreBelowPeak    float64 `json:"core_below_peak_db" unit:"dB" default:"8" min:"2" max:"30" help:"an utterance has a core within this of the loudest voice; what never gets so near is somebody else"`
+	CoreMargin       float64 `json:"core_margin_ms" unit:"ms" default:"240" min:"20" max:"2000" help:"sound so far from every core is background; weak syllables are nearer"`
+	BackgroundSpread float64 `json:"background_spread" unit:"standard deviations" default:"1.5" min:"0" max:"5" help:"speech must be so far above the mean level of the background"`
 	SpeechAboveFloor float64 `json:"speech_above_floor_db" unit:"dB" default:"6" min:"1" max:"30" help:"steady noise stays within this of its own floor"`
 	SpeechMinLevel   float64 `json:"speech_min_level_dbov" unit:"dBov" default:"-52" min:"-80" max:"-10" help:"comfort noise and line noise are below, the quietest voices above"`
-	Voicing          float64 `json:"voicing" unit:"correlation" default:"0.55" min:"0.1" max:"0.99" help:"periodicity of a frame with a voice in it; clicks, rustling and breath are below"`
+	Voicing          float64 `json:"voicing" unit:"correlation" default:"0.5" min:"0.1" max:"0.99" help:"periodicity of a frame with a voice in it; clicks, rustling and breath are below"`
 	OnsetVoiced      float64 `json:"onset_voiced_ms" unit:"ms" default:"60" min:"20" max:"500" help:"the least voiced sound that makes an utterance; a dropped receiver has none"`
 	Bridge           float64 `json:"bridge_ms" unit:"ms" default:"200" min:"20" max:"1000" help:"stop consonants, weak syllables and two lost packets fall between parts of one utterance"`
 
-	EndShort   float64 `json:"end_short_ms" unit:"ms" default:"1250" min:"200" max:"4000" help:"silence that ends a short answer; machines that say hello first and pause go on earlier, a person is still answered within two seconds"`
-	EndLong    float64 `json:"end_long_ms" unit:"ms" default:"1150" min:"200" max:"4000" help:"silence that ends a long answer; a beep is due by then"`
+	EndShort   float64 `json:"end_short_ms" unit:"ms" default:"1300" min:"200" max:"4000" help:"silence that ends a short answer; machines that say hello first and pause go on earlier, a person is still answered within two seconds"`
+	EndMiddle  float64 `json:"end_middle_ms" unit:"ms" default:"1200" min:"200" max:"4000" help:"silence that ends an answer of middle length; a beep is due by then"`
+	EndLong    float64 `json:"end_long_ms" unit:"ms" default:"1150" min:"200" max:"4000" help:"silence that ends a long answer; machines pause for less between sentences"`
 	ShortTalk  float64 `json:"short_talk_ms" unit:"ms" default:"700" min:"100" max:"5000" help:"an answer of up to this length is short: hello, a name"`
-	LongTalk   float64 `json:"long_talk_ms" unit:"ms" default:"2000" min:"200" max:"10000" help:"an answer from this length on is long; in between the silence changes evenly"`
-	LimitQuiet float64 `json:"limit_quiet_ms" unit:"ms" default:"160" min:"20" max:"4000" help:"at the limit, so much silence after a short answer is enough for a person"`
+	MiddleTalk float64 `json:"middle_talk_ms" unit:"ms" default:"2000" min:"200" max:"10000" help:"an answer of this length is of middle length: a company and a name; in between the silence changes evenly"`
+	LongTalk   float64 `json:"long_talk_ms" unit:"ms" default:"3400" min:"200" max:"20000" help:"an answer from this length on is long: a receptionist's"`
 
-	MachineTalk  float64 `json:"machine_talk_ms" unit:"ms" default:"3000" min:"500" max:"20000" help:"few people greet for so long without waiting for an answer, nearly every machine does"`
-	LimitMachine float64 `json:"limit_machine_ms" unit:"ms" default:"1700" min:"200" max:"20000" help:"at the limit, one that still talks after so long is a machine that began late"`
+	MachineTalk  float64 `json:"machine_talk_ms" unit:"ms" default:"3600" min:"500" max:"20000" help:"hardly anybody greets for so long without waiting for an answer, nearly every machine does"`
+	LimitMachine float64 `json:"limit_machine_ms" unit:"ms" default:"1700" min:"200" max:"20000" help:"at the limit, a greeting of this length that no silence has ended yet is a machine's"`
+	LimitQuiet   float64 `json:"limit_quiet_ms" unit:"ms" default:"300" min:"20" max:"4000" help:"at the limit, so much silence after a shorter answer is enough for a person"`
+	LateOnset    float64 `json:"late_onset_ms" unit:"ms" default:"3400" min:"500" max:"20000" help:"people answer sooner; one who begins later and still talks at the limit is a machine after music or a silence"`
 
 	ToneMin      float64 `json:"tone_min_hz" unit:"Hz" default:"340" min:"200" max:"3400" help:"the lowest beeps in use are at 350 Hz"`
 	ToneMax      float64 `json:"tone_max_hz" unit:"Hz" default:"2550" min:"200" max:"3400" help:"the highest beeps in use are at 2500 Hz"`
 	ToneMinTime  float64 `json:"tone_min_ms" unit:"ms" default:"75" min:"40" max:"1000" help:"the shortest beeps last 80 ms"`
 	ToneMaxTime  float64 `json:"tone_max_ms" unit:"ms" default:"2300" min:"200" max:"10000" help:"the longest beeps last 2 s; what goes on is a dial tone, a fax or music"`
-	TonePurity   float64 `json:"tone_purity" unit:"share" default:"0.75" min:"0.2" max:"1" help:"the share of the power above the noise floor that one or two spectral lines hold in a tone; vowels spread over their harmonics"`
-	ToneDrift    float64 `json:"tone_drift_hz" unit:"Hz" default:"24" min:"1" max:"200" help:"the most that the frequency of a chirped beep moves in 20 ms"`
-	ToneLevel    float64 `json:"tone_level_db" unit:"dB" default:"2.5" min:"0.2" max:"12" help:"the most that the level of a tone moves in 20 ms; notes decay and vowels swell by more"`
-	ToneMinLevel float64 `json:"tone_min_level_dbov" unit:"dBov" default:"-50" min:"-80" max:"-10" help:"quieter tones are crosstalk"`
+	TonePurity   float64 `json:"tone_purity" unit:"share" default:"0.45" min:"0.2" max:"1" help:"the share of the power above the noise floor that one or two spectral lines hold in a tone; vowels spread over their harmonics"`
+	ToneDrift    float64 `json:"tone_drift_hz" unit:"Hz" default:"45" min:"1" max:"200" help:"the most that the frequency of a chirped beep moves in 20 ms"`
+	ToneBend     float64 `json:"tone_bend_hz" unit:"Hz" default:"16" min:"1" max:"200" help:"the most that this movement itself changes in 20 ms"`
+	ToneLevel    float64 `json:"tone_level_db" unit:"dB" default:"3" min:"0.2" max:"12" help:"the most that the level of a tone moves in 20 ms; notes decay and vowels swell by more"`
+	ToneMinLevel float64 `json:"tone_min_level_dbov" unit:"dBov" default:"-58" min:"-80" max:"-10" help:"quieter tones are crosstalk"`
 	HumanToneMax float64 `json:"human_tone_max_hz" unit:"Hz" default:"2150" min:"200" max:"3400" help:"after a person's greeting a higher tone is a device in the room: smoke alarm, oven"`
 	AnswerTone   float64 `json:"answer_tone_ms" unit:"ms" default:"200" min:"0" max:"2000" help:"a tone that sounds already at the answer is a rest of ringback"`
+
+	ToneAlone      float64 `json:"tone_alone_ms" unit:"ms" default:"500" min:"0" max:"2000" help:"a tone before any speech is a beep when no other follows for so long; special information tones follow within 100 ms"`
+	AnswerToneTime float64 `json:"answer_tone_total_ms" unit:"ms" default:"600" min:"300" max:"3000" help:"so much of 2100 Hz before any speech is a fax or modem"`
 
 	MessageSilence float64 `json:"message_silence_ms" unit:"ms" default:"2000" min:"200" max:"10000" help:"silence after a machine's greeting after which it records even without a beep"`
 	MessageDelay   float64 `json:"message_delay_ms" unit:"ms" default:"120" min:"0" max:"1000" help:"from the end of the beep to the message; recorders start a moment after it"`

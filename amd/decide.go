@@ -5,8 +5,11 @@ func (d *Detector) decide() {
 	if d.verdict.Result != "" {
 		return
 	}
-	if t, on := d.tones.running(); on && d.answerTone(t) {
+	if t, on := d.running(); on && d.answerTone(t) {
 		d.decideAs(Fax, CauseCED)
+		return
+	}
+	if d.settle(); d.verdict.Result != "" {
 		return
 	}
 	t := d.talk
@@ -28,27 +31,31 @@ func (d *Detector) decide() {
 
 // toneRuns reports whether a tone sounds that may become a beep.
 func (d *Detector) toneRuns() bool {
-	t, on := d.tones.running()
-	return on && t.frames >= 3
+	t, on := d.running()
+	return on && d.isTone(&t)
 }
 
-// answerTone knows CED and ANSam (ITU-T V.25, V.8) by their first 500 ms.
+// answerTone knows CED and ANSam (ITU-T V.25, V.8) while they sound.
 func (d *Detector) answerTone(t tone) bool {
-	return near(t.hz, 2100, 20) && t.frames >= frames(500) && d.talk.onset < 0
+	return near(t.hz, 2100, 25) && d.isTone(&t) && d.first(&t) && t.ms()+d.signals.answerTone >= d.c.AnswerToneTime
 }
 
-// turnEnd is the silence that ends an answer of a length, in frames: the
-// longer one has talked, the sooner it is over.
+// turnEnd is the silence that ends an answer of a length, in frames: between
+// the three lengths that have a threshold it changes evenly.
 func (d *Detector) turnEnd(span int) int {
-	short, long := frames(d.c.ShortTalk), frames(d.c.LongTalk)
-	a, b := frames(d.c.EndShort), frames(d.c.EndLong)
-	switch {
-	case span <= short:
-		return a
-	case span >= long:
-		return b
+	c := &d.c
+	lengths := [...]float64{c.ShortTalk, c.MiddleTalk, c.LongTalk}
+	ends := [...]float64{c.EndShort, c.EndMiddle, c.EndLong}
+	ms := float64(span * frameMS)
+	if ms <= lengths[0] {
+		return frames(ends[0])
 	}
-	return a + (b-a)*(span-short)/(long-short)
+	for i := 1; i < len(lengths); i++ {
+		if ms < lengths[i] {
+			return frames(ends[i-1] + (ends[i]-ends[i-1])*(ms-lengths[i-1])/(lengths[i]-lengths[i-1]))
+		}
+	}
+	return frames(ends[len(ends)-1])
 }
 
 // atLimit decides on what is there.
@@ -70,9 +77,13 @@ func (d *Detector) atLimit(ended bool) {
 	}
 	span, quiet := t.end-t.onset, d.frames-t.end
 	switch {
-	case span >= frames(d.c.LimitMachine) && quiet < frames(d.c.LimitQuiet):
+	case span >= frames(d.c.LimitMachine):
 		d.decideAs(Machine, cause(CauseLateTalk))
-	case span < frames(d.c.LimitMachine) || quiet >= frames(d.c.LimitQuiet):
+	case quiet >= frames(d.c.LimitQuiet):
+		d.decideAs(Human, cause(CauseShortAtEnd))
+	case t.onset-d.answered >= frames(d.c.LateOnset):
+		d.decideAs(Machine, cause(CauseLateTalk))
+	case span < frames(d.c.LimitMachine)/2:
 		d.decideAs(Human, cause(CauseShortAtEnd))
 	default:
 		d.decideAs(NotSure, cause(CauseLimit))

@@ -18,6 +18,8 @@ type Detector struct {
 	front    front
 	voicing  voicing
 	spectrum spectrum
+	noise    noise
+	past     past
 	tones    toneTracker
 	history  history
 	talk     talk
@@ -108,12 +110,21 @@ func (d *Detector) step() {
 	} else {
 		d.voicing.skip(&f.low)
 	}
-	var r reading
-	if loud {
+	r := none
+	around := surroundings{before: d.history.loudest(2, 5), after: f.levelDB, lost: f.silent}
+	heard := !f.silent && f.levelDB > float32(d.c.ToneMinLevel)-3
+	if heard {
 		d.spectrum.transform(&f.window)
-		r = read(&d.spectrum, &d.c, d.floor)
+		d.noise.update(&d.spectrum)
+		r = read(&d.spectrum, &d.c, &d.noise)
+		if r.ok {
+			around.line = d.past.line(r.bin)
+		}
+		d.past.push(&d.spectrum)
+	} else {
+		d.past.push(nil)
 	}
-	done, ended := d.tones.frame(r, loud, end)
+	done, ended := d.tones.frame(r, end, around)
 	d.history.add(f.levelDB, voiced >= float32(d.c.Voicing), f.silent, false)
 	d.mask(done, ended)
 	d.talk = d.history.segment(&d.c)
@@ -125,13 +136,24 @@ func (d *Detector) step() {
 	d.listen()
 }
 
+// running is the tone that sounds, up to now.
+func (d *Detector) running() (tone, bool) {
+	if !d.tones.on {
+		return tone{}, false
+	}
+	t := d.tones.running()
+	t.end = int64(d.frames) * frameSamples
+	t.drop = 99
+	return t, true
+}
+
 // mask takes tones out of the speech.
 func (d *Detector) mask(done tone, ended bool) {
-	if t, on := d.tones.running(); on && t.frames >= 4 {
-		d.history.forget(t.frames)
+	if t, on := d.running(); on && d.isTone(&t) {
+		d.history.forget(d.tones.n)
 	}
-	if ended && d.isTone(done) {
-		d.history.forget(done.frames + 1)
+	if ended && d.isTone(&done) {
+		d.history.forget(int(done.end-done.start)/frameSamples + 2)
 	}
 }
 

@@ -20,6 +20,7 @@ type front struct {
 	silent  bool                // all samples of the frame are 0: the sender was silent or a packet was lost
 	nonzero bool
 	levelDB float32
+	dc      float32
 }
 
 // The high pass is a Butterworth section at 180 Hz: mains hum and engines are
@@ -92,14 +93,16 @@ func (f *front) measure() {
 		w := f.window[from : from+lowTaps]
 		var a, b float32
 		for k := 0; k < lowTaps/2; k++ { // the filter is symmetric
-			v := lowPass[k] * (w[k] + w[lowTaps-1-k])
+			v := lowPass[k] * (max(w[k], 0) + max(w[lowTaps-1-k], 0))
 			if k&1 == 0 {
 				a += v
 			} else {
 				b += v
 			}
 		}
-		f.low[i] = a + b
+		x := a + b
+		f.dc += (x - f.dc) * 0.06
+		f.low[i] = x - f.dc
 		from += decimation
 	}
 }

@@ -7,88 +7,175 @@ import (
 
 // signals is what the tones so far have meant.
 type signals struct {
-	count    int
-	last     tone
-	sit      int   // tones of the special information triple heard in order
-	sitEnd   int64 // of the last of them
-	ringback int   // ms of its end, -1: none
+	count      int
+	last       tone
+	sit        int     // tones of the special information triple heard in order
+	sitEnd     int64   // of the last of them
+	sitTime    float64 // ms of the last of them
+	ringback   int     // ms of its end, -1: none
+	answerTone float64 // ms of 2100 Hz
+	pending    tone    // before any speech, perhaps a beep
+	previous   tone
 }
 
-// isTone reports whether a stretch is long, pure and steady enough for a tone
-// somebody meant.
-func (d *Detector) isTone(t tone) bool {
-	ms := float64(t.end-t.start) * 1000 / rate
-	return ms >= d.c.ToneMinTime && t.frames >= 3
+// isTone reports whether a stretch is long, pure and steady enough to be a
+// tone that somebody sent. The shorter it is, the purer and steadier: voices
+// hold a harmonic for 100 ms at times.
+func (d *Detector) isTone(t *tone) bool {
+	n := float32(t.frames)
+	if t.ms() < d.c.ToneMinTime || n < 2 {
+		return false
+	}
+	slope := float32(math.Abs(float64(t.slope)))
+	switch {
+	case n < 3:
+		return t.purity >= 0.93 && slope <= 1.5 && t.swing <= 0.5 && t.jump >= 8 && t.drop >= 6
+	case n < 6:
+		return t.purity >= 0.85 && slope <= 3 && t.swing <= 0.8 && t.wobble <= 1.5 && t.jump >= 6
+	}
+	if n >= 12 && t.wobble <= 1.5 && t.swing <= 0.7 && slope <= 3 && (t.jump >= 3 || t.rise >= 8) {
+		return true
+	}
+	noisy := t.purity < 0.8
+	if noisy && t.rest() > t.before+2 || slope > 3 && (n < 8 || noisy) {
+		return false
+	}
+	wobble, swing := min(0.3*(n-2), 3.5), min(0.9+0.08*n, 1.8)
+	switch {
+	case t.hz < 800: // where voices are strong
+		wobble, swing = min(0.2*(n-2), 2), 0.8
+	case t.purity > 0.9 && t.jump >= 15:
+		wobble = 4
+	case noisy:
+		wobble, swing = wobble*1.5, swing*1.3
+	}
+	return t.wobble <= wobble && t.swing <= swing && (t.jump >= 3 || t.rise >= 8 && n >= 8)
 }
 
 // heard judges a tone that has ended.
 func (d *Detector) heard(t tone) {
-	if !d.isTone(t) {
+	s := &d.signals
+	if d.verdict.Result == "" && d.special(&t) {
+		if s.sit == 3 {
+			d.decideAs(SIT, CauseSIT)
+		}
 		return
 	}
-	s := &d.signals
+	joined := s.previous
+	if joined.join(t) {
+		t = joined
+	}
+	s.previous = t
+	if !d.isTone(&t) {
+		return
+	}
+	d.forget(&t)
 	s.count++
 	s.last = t
-	ms := float64(t.end-t.start) * 1000 / rate
-	begin := t.start - int64(d.answered)*frameSamples
-	if d.special(t, ms) {
-		return
-	}
-	if begin < int64(d.c.AnswerTone*rate/1000) && t.hz < 520 || isRingback(t) {
+	switch {
+	case d.isRingback(&t):
 		s.ringback = int(t.end * 1000 / rate)
-		return
-	}
-	if d.verdict.Result == "" && d.talk.onset < 0 && ms >= 400 && ms <= 620 && near(t.hz, 1100, 25) && t.hz2 == 0 {
-		d.decideAs(Fax, CauseCNG)
-		return
-	}
-	if ms <= d.c.ToneMaxTime && !t.attached {
+	case t.ms() > d.c.ToneMaxTime:
+	case d.verdict.Result == "" && d.first(&t):
+		d.alone(t)
+	default:
 		d.beep(t)
 	}
 }
 
-// isRingback knows North America's ringback and what Britain's leaves of it.
-func isRingback(t tone) bool {
-	lo, hi := min(t.hz, t.hz2), max(t.hz, t.hz2)
-	return near(lo, 440, 12) && near(hi, 480, 12) || near(lo, 400, 12) && near(hi, 450, 12)
+// forget takes a tone that has just ended out of the speech.
+func (d *Detector) forget(t *tone) {
+	d.history.forget(int(int64(d.frames)*frameSamples-t.start)/frameSamples + 1)
 }
 
-func near(hz, want, within float32) bool { return float32(math.Abs(float64(hz-want))) <= within }
+// first reports whether nothing but background was heard before a tone.
+func (d *Detector) first(t *tone) bool {
+	return d.talk.onset < 0 || d.talk.peak < t.level-3 && d.talk.voiced < frames(1000)
+}
+
+// isRingback knows a rest of ringback by its place: it sounds at the answer
+// already. Ringback is below 520 Hz everywhere (ITU-T E.180 supplement 2).
+func (d *Detector) isRingback(t *tone) bool {
+	begin := t.start - int64(d.answered)*frameSamples
+	return begin < int64(d.c.AnswerTone*rate/1000) && t.hz < 520
+}
+
+// alone judges a tone before any speech. Fax machines and special information
+// tones begin so; a lone beep is one only when nothing follows.
+func (d *Detector) alone(t tone) {
+	s := &d.signals
+	switch {
+	case near(t.hz, 1100, 40) && t.hz2 == 0 && t.ms() >= 400 && t.ms() <= 620:
+		d.decideAs(Fax, CauseCNG)
+		return
+	case near(t.hz, 2100, 25):
+		s.answerTone += t.ms()
+		if s.answerTone >= d.c.AnswerToneTime {
+			d.decideAs(Fax, CauseCED)
+			return
+		}
+	}
+	if s.pending.frames == 0 {
+		s.pending = t
+	}
+}
+
+// settle takes a lone tone for a beep when nothing has followed it.
+func (d *Detector) settle() {
+	s := &d.signals
+	now := int64(d.frames) * frameSamples
+	if s.pending.frames == 0 || d.toneRuns() || now-max(s.last.end, s.sitEnd) < int64(d.c.ToneAlone*rate/1000) {
+		return
+	}
+	p := s.pending
+	s.pending = tone{}
+	if d.first(&p) {
+		d.beep(p)
+	}
+}
 
 // special follows the special information tones: three, rising, one right
-// after the other (ITU-T E.180: 950, 1400, 1800 Hz, 330 ms each).
-func (d *Detector) special(t tone, ms float64) bool {
+// after the other (ITU-T E.180: 950, 1400, 1800 Hz within 50 Hz, 330 ms
+// within 70 ms each; North America's are a little off). In this order even
+// stretches that are too rough for a tone are enough. It reports whether the
+// second or third was just heard.
+func (d *Detector) special(t *tone) bool {
 	s := &d.signals
-	if ms < 180 || ms > 480 {
-		s.sit = 0
+	if t.frames < 2 {
 		return false
 	}
-	low := near(t.hz, 950, 50)
-	follows := t.start-s.sitEnd < rate/8
-	switch {
-	case s.sit == 1 && follows && near(t.hz, 1400, 50):
-		s.sit = 2
-	case s.sit == 2 && follows && near(t.hz, 1790, 50):
-		s.sit = 0
-		if d.verdict.Result == "" {
-			d.decideAs(SIT, CauseSIT)
+	follows := t.start-s.sitEnd < rate/6
+	stage := 0
+	for i, hz := range [...]float32{950, 1400, 1790} {
+		if near(t.hz, hz, 60) && t.ms() <= 480 && (i == 0 || follows && s.sit >= i) {
+			stage = i + 1
 		}
-		return true
-	case low:
-		s.sit = 1
-		s.sitEnd = t.end
+	}
+	switch {
+	case stage == 0:
+		if s.sit > 0 && !follows {
+			s.sit = 0
+		}
 		return false
-	default:
-		s.sit = 0
+	case stage != s.sit || !follows:
+		s.sit, s.sitTime = stage, 0
+	}
+	s.sitTime += t.ms()
+	s.sitEnd = t.end
+	if s.sitTime < 140 {
 		return false
 	}
-	s.sitEnd = t.end
-	return true
+	d.forget(t)
+	return stage > 1
 }
 
 // beep takes a tone for a recorder's.
 func (d *Detector) beep(t tone) {
 	v := &d.verdict
+	if v.BeepAt != None && atSample(t.start) <= v.BeepEnd+250*time.Millisecond && near(t.hz, float32(v.BeepHz), 15) {
+		v.BeepEnd = atSample(t.end)
+		v.Ready = v.BeepEnd + time.Duration(d.c.MessageDelay*float64(time.Millisecond))
+	}
 	if v.BeepAt != None || v.Result == Fax || v.Result == SIT {
 		return
 	}

@@ -1,5 +1,7 @@
 package amd
 
+import "math"
+
 // history keeps what the segmentation needs of each frame. The newest
 // historyFrames are kept.
 type history struct {
@@ -63,6 +65,16 @@ func (h *history) add(level float32, voiced, lost, tonal bool) {
 	}
 }
 
+// loudest is the highest level of the frames from so many back, up to so many
+// back.
+func (h *history) loudest(from, to int) float32 {
+	top := float32(-100)
+	for k := from; k <= min(to, h.n); k++ {
+		top = max(top, h.level[(h.n-k)%historyFrames])
+	}
+	return top
+}
+
 // forget takes the last n frames out of the speech: they were a tone.
 func (h *history) forget(n int) {
 	for k := 1; k <= min(n, h.n, historyFrames); k++ {
@@ -91,9 +103,10 @@ type talk struct {
 	threshold  float32
 }
 
-// segment cuts the history into voiced islands by the loudness of the loudest
-// voice so far: sound that was taken for speech at first is background once a
-// louder voice is heard.
+// segment cuts the history into islands of speech by the loudness of the
+// loudest voice so far: sound that was taken for speech at first is background
+// once a louder voice is heard. An island needs a voiced core near that peak;
+// how far below it reaches depends on what is heard outside the cores.
 func (h *history) segment(c *Config) talk {
 	t := talk{onset: -1, end: -1, floor: -100, peak: -100}
 	if h.floor.total == 0 {
@@ -101,7 +114,9 @@ func (h *history) segment(c *Config) talk {
 	}
 	t.floor = h.floor.quantile(0.12)
 	t.peak = h.voices.top(3)
-	t.threshold = max(t.peak-float32(c.SpeechBelowPeak), t.floor+float32(c.SpeechAboveFloor), float32(c.SpeechMinLevel))
+	least := max(t.floor+float32(c.SpeechAboveFloor), float32(c.SpeechMinLevel))
+	core := max(t.peak-float32(c.CoreBelowPeak), least)
+	t.threshold = max(t.peak-float32(c.SpeechBelowPeak), least, min(h.background(c, core), core))
 	bridge, need := frames(c.Bridge), frames(c.OnsetVoiced)
 	start, end, voiced := -1, -1, 0
 	for k := max(0, h.n-historyFrames); k < h.n; k++ {
@@ -117,7 +132,7 @@ func (h *history) segment(c *Config) talk {
 			start, voiced = k, 0
 		}
 		end = k + 1
-		if h.voiced[i] {
+		if h.voiced[i] && h.level[i] >= core {
 			voiced++
 		}
 	}
@@ -125,6 +140,37 @@ func (h *history) segment(c *Config) talk {
 		t.island(start, end, voiced >= need)
 	}
 	return t
+}
+
+// background is the level that sound outside the cores of speech seldom
+// exceeds; -100 when there is not enough of it.
+func (h *history) background(c *Config, core float32) float32 {
+	var n, sum, squares float32
+	last := -1
+	margin := frames(c.CoreMargin)
+	flush := func(from, to int) {
+		for k := from; k < to; k++ {
+			if i := k % historyFrames; !h.lost[i] && !h.tonal[i] {
+				n++
+				sum += h.level[i]
+				squares += h.level[i] * h.level[i]
+			}
+		}
+	}
+	first := max(0, h.n-historyFrames)
+	last = first - margin
+	for k := first; k < h.n; k++ {
+		if i := k % historyFrames; h.level[i] >= core && h.voiced[i] {
+			flush(last+margin, k-margin)
+			last = k
+		}
+	}
+	flush(last+margin, h.n)
+	if n < float32(margin) {
+		return -100
+	}
+	mean := sum / n
+	return mean + float32(c.BackgroundSpread)*float32(math.Sqrt(float64(max(squares/n-mean*mean, 0))))
 }
 
 // island adds one part.

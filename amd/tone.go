@@ -2,150 +2,320 @@ package amd
 
 import "math"
 
-// tone is a stretch of constant frequency and level, of one line or two.
-// Times are in samples from the start of the stream.
+// tone is a stretch of nearly constant frequency and level, of one line or
+// two. Times are in samples from the start of the stream.
 type tone struct {
 	start, end int64
 	hz, hz2    float32 // means; hz2 0: one line
-	level      float32 // dBov, the loudest frame
-	frames     int     // that it filled
-	drift      float32 // |change of frequency| in 20 ms, mean
+	level      float32 // dBov, mean
+	frames     int     // windows that it filled, or nearly
+	slope      float32 // Hz in 20 ms: a chirp's
+	wobble     float32 // Hz, standard deviation from the slope
+	swing      float32 // dB, standard deviation of the level
 	purity     float32 // mean
-	attached   bool    // sound of about its level came right before
+	jump       float32 // dB above the loudest of the frames before
+	rise       float32 // dB above what was at its frequency before
+	before     float32 // dBov of the loudest of the frames before
+	drop       float32 // dB above the frame after
 }
 
-// toneTracker follows one tone at a time.
-type toneTracker struct {
-	c    *Config
-	now  tone
-	on   bool
-	prev reading // of the frame before
-	last reading // that belonged to now
-	miss int
+// ms is the tone's length.
+func (t *tone) ms() float64 { return float64(t.end-t.start) * 1000 / rate }
+
+// join adds a stretch that follows to t when it is the same tone after a gap:
+// packets were lost, or it comes in bursts.
+func (t *tone) join(next tone) bool {
+	if next.start-t.end > rate/4 || !near(t.hz, next.hz, 12) || !near(t.level, next.level, 4) ||
+		t.frames < 2 || next.frames < 2 || t.purity < 0.7 || next.purity < 0.7 {
+		return false
+	}
+	a := float32(t.frames) / float32(t.frames+next.frames)
+	b := 1 - a
+	mix := func(x, dx, y, dy float32) (mean, deviation float32) {
+		mean = a*x + b*y
+		return mean, float32(math.Sqrt(float64(a*(dx*dx+(x-mean)*(x-mean)) + b*(dy*dy+(y-mean)*(y-mean)))))
+	}
+	t.hz, t.wobble = mix(t.hz, t.wobble, next.hz, next.wobble)
+	t.level, t.swing = mix(t.level, t.swing, next.level, next.swing)
+	t.slope, t.purity = a*t.slope+b*next.slope, a*t.purity+b*next.purity
+	t.frames += next.frames
+	t.end, t.drop = next.end, next.drop
+	return true
 }
 
-// reading is one frame's strongest lines.
+// rest is the level of what the lines do not hold.
+func (t *tone) rest() float32 {
+	return t.level + decibels((1-t.purity)/max(t.purity, 0.01))
+}
+
+// reading is one window's strongest lines.
 type reading struct {
-	one, two line
-	levelDB  float32 // of the lines
-	totalDB  float32 // of the frame
-	purity   float32
-	dual     bool
+	ok      bool
+	hz, hz2 float32 // hz2 0: one line
+	levelDB float32 // of the lines
+	purity  float32 // share of the power above the noise floor that the lines hold
+	bin     int     // of the strongest
 }
 
-// read finds the lines of a spectrum above a noise floor (a mean square).
-func read(s *spectrum, c *Config, floor float32) reading {
+// none is the reading of a window that is not worth one.
+var none = reading{levelDB: -100}
+
+// read finds the lines of a spectrum that stand out of the noise.
+func read(s *spectrum, c *Config, n *noise) reading {
 	from, to := int(c.ToneMin/binHz), int(c.ToneMax/binHz)+1
-	var r reading
-	r.one = s.strongest(from, to, line{})
-	if r.one.power == 0 {
-		return r
+	one := s.strongest(from, to, line{})
+	if one.power == 0 {
+		return none
 	}
-	all := s.total(6, 112)
-	signal := max(all-floor, r.one.power, 1e-10)
-	r.totalDB = decibels(all)
-	r.two = s.strongest(from, to, r.one)
-	lines := r.one.power
-	if r.two.power > r.one.power/8 {
-		r.dual = true
-		lines += r.two.power
+	r := reading{hz: one.hz, bin: one.bin}
+	lines := one.power
+	if two := s.strongest(from, highBin, one); two.power > one.power/8 {
+		r.hz2 = two.hz
+		lines += two.power
 	}
-	r.purity = min(lines/signal, 1)
+	r.purity = min(lines/max(n.excess(s)+lines*0.02, lines, 1e-10), 1)
 	r.levelDB = decibels(lines)
+	r.ok = float64(r.purity) >= c.TonePurity && float64(r.levelDB) >= c.ToneMinLevel &&
+		one.power > 4*n.line(one.bin)
 	return r
 }
 
-// frame takes the reading of the window that ends at sample end; ok is false
-// when the frame was not worth one. It returns the tone that has just ended.
-func (t *toneTracker) frame(r reading, ok bool, end int64) (tone, bool) {
-	ok = ok && float64(r.purity) >= t.c.TonePurity && float64(r.levelDB) >= t.c.ToneMinLevel
-	defer func() { t.prev = r }()
-	switch {
-	case t.on && ok && t.continues(r):
-		t.add(r, end)
-		return tone{}, false
-	case t.on && t.miss == 0 && !ok && float64(r.levelDB) > float64(t.last.levelDB)-3:
-		t.miss++ // one frame may be spoilt
-		return tone{}, false
-	case t.on:
-		done := t.finish(r, end)
-		t.begin(r, ok, end)
-		return done, done.frames > 0
-	}
-	t.begin(r, ok, end)
-	return tone{}, false
+// lowBin and highBin bound the band that lines are compared with: 190 to 3450 Hz.
+const lowBin, highBin = 6, 110
+
+// noise is the spectrum of what is always there.
+type noise struct {
+	power [bins]float32
+	begun bool
 }
 
-func (t *toneTracker) continues(r reading) bool {
-	rising := t.now.frames <= 1 && r.levelDB > t.last.levelDB
-	if !rising && math.Abs(float64(r.levelDB-t.last.levelDB)) > t.c.ToneLevel {
-		return false
-	}
-	near := func(a, b float32) bool { return math.Abs(float64(a-b)) <= t.c.ToneDrift*float64(1+t.miss) }
-	if near(r.one.hz, t.last.one.hz) {
-		return true
-	}
-	// The lines of a dual tone may change places.
-	return r.dual && t.last.dual && near(r.one.hz, t.last.two.hz) && near(r.two.hz, t.last.one.hz)
-}
+// The noise falls to a quieter spectrum at once and rises by 4 dB in a
+// second, so that speech does not lift it much. It lies under the mean of a
+// steady noise, by noiseBias.
+const (
+	noiseRise = 1.02
+	noiseFall = 0.25
+	noiseBias = 10
+)
 
-func (t *toneTracker) begin(r reading, ok bool, end int64) {
-	t.on, t.miss = ok, 0
-	if !ok {
+func (n *noise) update(s *spectrum) {
+	if !n.begun {
+		n.begun = true
+		copy(n.power[:], s.power[:])
 		return
 	}
-	t.now = tone{start: end - windowSize, frames: 1, hz: r.one.hz, level: r.levelDB, purity: r.purity}
-	if r.dual {
-		t.now.hz2 = r.two.hz
+	for k := lowBin - 4; k <= highBin+4; k++ {
+		if p := s.power[k]; p < n.power[k] {
+			n.power[k] += (p - n.power[k]) * noiseFall
+		} else {
+			n.power[k] *= noiseRise
+		}
 	}
-	t.now.attached = t.prev.totalDB > r.totalDB-6
-	t.last = r
-	t.edge(r, end)
 }
 
-func (t *toneTracker) add(r reading, end int64) {
-	n := &t.now
-	if n.frames == 1 && r.levelDB > n.level { // the first frame held only a part of it
-		n.start = end - frameSamples - covered(n.level-r.levelDB)
+// line is the noise under a line at a bin.
+func (n *noise) line(bin int) float32 {
+	var sum float32
+	for k := bin - 2; k <= bin+2; k++ {
+		sum += n.power[k]
 	}
-	n.frames++
-	k := 1 / float32(n.frames)
-	n.drift += (float32(math.Abs(float64(r.one.hz-t.last.one.hz))) - n.drift) * k
-	n.purity += (r.purity - n.purity) * k
-	n.hz += (r.one.hz - n.hz) * k
-	if r.dual {
-		n.hz2 += (r.two.hz - n.hz2) * k
+	return sum
+}
+
+// excess is the power of the spectrum that the noise does not explain.
+func (n *noise) excess(s *spectrum) float32 {
+	var sum float32
+	for k := lowBin; k <= highBin; k++ {
+		if p := s.power[k]; p > noiseBias*n.power[k] {
+			sum += p
+		}
 	}
-	n.level = max(n.level, r.levelDB)
+	return sum
+}
+
+// surroundings are the levels around a window.
+type surroundings struct {
+	before float32 // dBov of the loudest frame before it
+	line   float32 // dBov of what was at its strongest line's frequency then
+	after  float32 // dBov of its newest frame
+	lost   bool    // that frame was lost
+}
+
+// past keeps the spectra of the frames before.
+type past struct {
+	power [4][bins]float32
+	next  int
+}
+
+// push keeps a spectrum; nil is silence.
+func (p *past) push(s *spectrum) {
+	if s == nil {
+		clear(p.power[p.next][:])
+	} else {
+		p.power[p.next] = s.power
+	}
+	p.next = (p.next + 1) % len(p.power)
+}
+
+// line is the level that a line at a bin had before the newest window began.
+func (p *past) line(bin int) float32 {
+	var top float32
+	for i := range p.power {
+		if i == (p.next+len(p.power)-1)%len(p.power) {
+			continue // the window before overlaps with the newest
+		}
+		var sum float32
+		for k := bin - 2; k <= bin+2; k++ {
+			sum += p.power[i][k]
+		}
+		top = max(top, sum)
+	}
+	return decibels(top)
+}
+
+// toneTracker follows one stretch at a time.
+type toneTracker struct {
+	c                  *Config
+	on                 bool
+	start              int64
+	n                  int     // windows so far
+	last               reading // the newest
+	first              reading
+	sums               regression // over all but the newest and the first window, which may be full only in part
+	hz2                float32
+	duals              int
+	miss               int
+	step               float32 // Hz in 20 ms, lately
+	jump, rise, before float32
+}
+
+// regression fits lines to frequency and level over time.
+type regression struct{ n, t, tt, f, ft, ff, l, ll, p float64 }
+
+func (s *regression) add(r reading) {
+	t, f, l := s.n, float64(r.hz), float64(r.levelDB)
+	s.n++
+	s.t += t
+	s.tt += t * t
+	s.f += f
+	s.ft += f * t
+	s.ff += f * f
+	s.l += l
+	s.ll += l * l
+	s.p += float64(r.purity)
+}
+
+// fill sets what a tone has from its windows.
+func (s *regression) fill(t *tone) {
+	if s.n == 0 {
+		return
+	}
+	t.frames = int(s.n)
+	t.hz, t.level, t.purity = float32(s.f/s.n), float32(s.l/s.n), float32(s.p/s.n)
+	varF := s.ff/s.n - (s.f/s.n)*(s.f/s.n)
+	if d := s.tt/s.n - (s.t/s.n)*(s.t/s.n); d > 0 {
+		b := (s.ft/s.n - s.f/s.n*s.t/s.n) / d
+		t.slope = float32(b)
+		varF -= b * b * d
+	}
+	t.wobble = float32(math.Sqrt(max(varF, 0)))
+	t.swing = float32(math.Sqrt(max(s.ll/s.n-(s.l/s.n)*(s.l/s.n), 0)))
+}
+
+// frame takes the reading of the window that ends at sample end. It returns
+// the tone that has just ended.
+func (t *toneTracker) frame(r reading, end int64, around surroundings) (done tone, ended bool) {
+	if t.on {
+		if r.ok && t.continues(&r) {
+			t.add(r)
+			return tone{}, false
+		}
+		if t.n > 2 && t.miss == 0 && r.levelDB > t.last.levelDB-4 || around.lost && t.miss < 3 {
+			t.miss++ // one window may be spoilt
+			return tone{}, false
+		}
+		done = t.finish(r, end, around.after)
+		ended = true
+	}
+	t.on = r.ok
+	if r.ok {
+		*t = toneTracker{c: t.c, on: true, start: end - windowSize, n: 1, first: r, last: r, jump: r.levelDB - around.before, rise: r.levelDB - around.line, before: around.before}
+	}
+	return done, ended
+}
+
+// continues reports whether a window holds the same tone as the last: its
+// frequency goes on as it went. The lines of a dual tone may have changed
+// places: then it mends r.
+func (t *toneTracker) continues(r *reading) bool {
+	change := float64(r.levelDB - t.last.levelDB)
+	if t.n > 1 && change > t.c.ToneLevel || change < -t.c.ToneLevel {
+		return false
+	}
+	want, within := t.last.hz, float32(t.c.ToneDrift)
+	if t.n > 2 {
+		want += t.step * float32(1+t.miss)
+		within = float32(t.c.ToneBend)
+	}
+	if near(r.hz, want, within) {
+		return true
+	}
+	if r.hz2 != 0 && near(r.hz2, want, within) {
+		r.hz, r.hz2 = r.hz2, r.hz
+		return true
+	}
+	return false
+}
+
+func (t *toneTracker) add(r reading) {
+	if t.n == 1 && r.levelDB > t.last.levelDB { // the first window held only a part of it
+		t.jump += r.levelDB - t.last.levelDB
+		t.rise += r.levelDB - t.last.levelDB
+		t.start += windowSize - covered(t.last.levelDB-r.levelDB)
+	} else if t.n > 1 {
+		t.sums.add(t.last)
+	}
+	if r.hz2 != 0 {
+		t.duals++
+		t.hz2 += (r.hz2 - t.hz2) / float32(t.duals)
+	}
+	if t.n > 1 {
+		step := (r.hz - t.last.hz) / float32(1+t.miss)
+		t.step += (step - t.step) / float32(min(t.n-1, 4))
+	}
+	t.n++
 	t.last, t.miss = r, 0
-	n.end = end
 }
-
-func (t *toneTracker) edge(_ reading, end int64) { t.now.end = end }
 
 // finish ends the tone at the window that did not hold it any more.
-func (t *toneTracker) finish(r reading, end int64) tone {
-	done := t.now
-	done.end = end - int64(t.miss)*frameSamples
-	// How much of the window still holds the tone tells where it stopped.
-	rest := windowSize - covered(r.levelDB-t.last.levelDB)
-	if math.Abs(float64(r.one.hz-t.last.one.hz)) > 2*t.c.ToneDrift {
-		rest = windowSize
+func (t *toneTracker) finish(r reading, end int64, after float32) tone {
+	done := t.running()
+	// How much of the last windows still holds the tone tells where it stopped.
+	held := t.last.levelDB - done.level
+	last := end - int64(1+t.miss)*frameSamples
+	switch {
+	case t.miss == 0 && near(r.hz, t.last.hz, 50) && r.levelDB < t.last.levelDB:
+		done.end = end - windowSize + covered(r.levelDB-done.level)
+	default:
+		done.end = last - (windowSize - covered(held))
 	}
-	done.end = max(done.end-rest, done.start)
-	t.on = false
+	done.end = max(done.end, done.start)
+	done.drop = done.level - after
 	return done
 }
 
-// running is the tone that still sounds, as long as it is known.
-func (t *toneTracker) running() (tone, bool) {
-	n := t.now
-	n.frames -= 0
-	return n, t.on
+// running is the tone so far.
+func (t *toneTracker) running() tone {
+	n := tone{start: t.start, hz: t.last.hz, level: t.last.levelDB, purity: t.last.purity, frames: 1, jump: t.jump, rise: t.rise, before: t.before}
+	t.sums.fill(&n)
+	if t.duals*2 > t.n {
+		n.hz2 = t.hz2
+	}
+	return n
 }
 
-// covered is how many samples of a window's end a tone fills whose level is
-// so many dB under that in a full window.
+// covered is how many samples of one side of a window a tone fills whose line
+// is so many dB under that of a full window: the integral of the Hann window.
 func covered(db float32) int64 {
 	target := math.Pow(10, float64(min(db, 0))/20)
 	lo, hi := 0.0, 1.0
@@ -159,3 +329,5 @@ func covered(db float32) int64 {
 	}
 	return int64(lo * windowSize)
 }
+
+func near(hz, want, within float32) bool { return float32(math.Abs(float64(hz-want))) <= within }
