@@ -94,7 +94,7 @@ func (r *Rooms) Talking(customerID, conferencecallID string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s, err := r.find(customerID, conferencecallID)
-	return err == nil && s.member != nil && s.member.Talking()
+	return err == nil && s.member != nil && !s.row.Mute && s.member.Talking()
 }
 
 // End ends a conference for good: nobody joins it any more, its members are
