@@ -18,6 +18,7 @@ import (
 // come in by a number, by an extension and by a call out, through mute, hold,
 // kick and leaving.
 func TestEverybodyHearsEverybodyElse(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	ctx := t.Context()
 	b.conference(resource.Conference{Identity: resource.Identity{ID: "weekly"}})

@@ -142,8 +142,9 @@ func (r *Rooms) End(ctx context.Context, customerID, conferenceID string) error 
 	})
 }
 
-// Play plays a prompt into a conference, over what is said, and returns when it
-// has begun. ErrEmpty when nobody would hear it.
+// Play plays a prompt into a conference, over what is said and in place of a
+// prompt that still plays. It returns when it has begun; ErrEmpty when nobody
+// would hear it.
 func (r *Rooms) Play(ctx context.Context, customerID, conferenceID string, p flow.Prompt) error {
 	src, err := r.cfg.Exchange.Sound(ctx, customerID, prompt(p), rate)
 	if err != nil {
@@ -155,7 +156,10 @@ func (r *Rooms) Play(ctx context.Context, customerID, conferenceID string, p flo
 	if room == nil || room.bridge == nil {
 		return ErrEmpty
 	}
-	room.bridge.Play(src)
+	if room.prompt != nil {
+		room.prompt.Stop()
+	}
+	room.prompt = room.bridge.Play(src)
 	return nil
 }
 

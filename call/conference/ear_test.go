@@ -18,22 +18,24 @@ const (
 
 // The tones of the parties and of what is played.
 const (
-	annHz, bobHz, cidHz, fileHz = 500.0, 900.0, 1300.0, 2100.0
+	annHz, bobHz, cidHz, fileHz = 500.0, 1000.0, 1300.0, 2100.0
+	lowHz, highHz               = 620.0, 880.0 // of the entry tone
 )
 
-var names = map[float64]string{annHz: "ann", bobHz: "bob", cidHz: "cid", fileHz: "file"}
+var names = map[float64]string{annHz: "ann", bobHz: "bob", cidHz: "cid", fileHz: "file", lowHz: "low", highHz: "high"}
 
 // ear listens for everybody's tones. It implements media.Sink.
 type ear struct {
 	mu      sync.Mutex
 	pcm     []int16
-	heard   string // names in the last window, in order
-	streak  int    // windows in which just these were heard
-	peak    int16  // of the last window without a party's tone
+	heard   string          // names in the last window, in order
+	streak  int             // windows in which just these were heard
+	peak    int16           // of the last window without a party's tone
+	ever    map[string]bool // names that were heard at any time
 	changed chan struct{}
 }
 
-func newEar() *ear { return &ear{changed: make(chan struct{})} }
+func newEar() *ear { return &ear{ever: map[string]bool{}, changed: make(chan struct{})} }
 
 // WriteFrame implements media.Sink. For a phone, "said" is what comes in.
 func (e *ear) WriteFrame(said, _ []int16) {
@@ -48,6 +50,9 @@ func (e *ear) WriteFrame(said, _ []int16) {
 		e.peak = slices.Max(e.pcm[:earWindow])
 	}
 	e.pcm = e.pcm[:0]
+	for _, name := range strings.Fields(now) {
+		e.ever[name] = true
+	}
 	if now != e.heard {
 		e.heard, e.streak = now, 0
 	}
@@ -85,38 +90,41 @@ func (p *party) hears(t *testing.T, want string) {
 	p.ear.mu.Lock()
 	p.ear.streak = 0
 	p.ear.mu.Unlock()
-	deadline := time.After(patience)
-	for {
-		p.ear.mu.Lock()
-		heard, streak, changed := p.ear.heard, p.ear.streak, p.ear.changed
-		p.ear.mu.Unlock()
-		if heard == want && streak >= 3 {
-			return
-		}
-		select {
-		case <-changed:
-		case <-deadline:
-			t.Errorf("%s hears %q, want %q", p.name, heard, want)
-			return
-		}
-	}
+	p.until(t, fmt.Sprintf("just %q", want), func(e *ear) bool { return e.heard == want && e.streak >= 3 })
 }
 
-// hearsMusic waits until a party hears something that is no party's tone.
+// hearsMusic waits until a party hears something that is no known tone.
 func (p *party) hearsMusic(t *testing.T) {
+	t.Helper()
+	p.until(t, "music", func(e *ear) bool { return e.peak > audible })
+}
+
+// hearsOnce waits until a party has heard a tone at any time since the last
+// hearsOnce.
+func (p *party) hearsOnce(t *testing.T, name string) {
+	t.Helper()
+	p.until(t, name, func(e *ear) bool {
+		heard := e.ever[name]
+		delete(e.ever, name)
+		return heard
+	})
+}
+
+// until waits until what a party hears is as it should be.
+func (p *party) until(t *testing.T, what string, ok func(*ear) bool) {
 	t.Helper()
 	deadline := time.After(patience)
 	for {
 		p.ear.mu.Lock()
-		peak, changed := p.ear.peak, p.ear.changed
+		done, changed := ok(p.ear), p.ear.changed
 		p.ear.mu.Unlock()
-		if peak > audible {
+		if done {
 			return
 		}
 		select {
 		case <-changed:
 		case <-deadline:
-			t.Fatalf("%s hears no music", p.name)
+			t.Fatalf("%s does not hear %s, but %q", p.name, what, p.ear.heard)
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 // TestRecover closes what a crash left open, and tells it.
 func TestRecover(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	now := resource.Now()
 	own := func(id string) resource.Identity {

@@ -31,6 +31,7 @@ type room struct {
 	bridge     *bridge.Bridge      // nil while nobody is in
 	opened     chan struct{}       // closed when participants need no longer wait for a moderator
 	open       bool
+	prompt     *media.Playback // what Play began last
 	recordings []*recording
 }
 
@@ -122,7 +123,7 @@ func (m *room) closeEmpty() {
 		m.rooms.work.Go(func() { m.rooms.stop(rec, "hangup") })
 	}
 	m.bridge.Close()
-	m.bridge = nil
+	m.bridge, m.prompt = nil, nil
 	if m.open {
 		m.open, m.opened = false, make(chan struct{})
 	}

@@ -1,6 +1,8 @@
 package conference_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"testing"
 	"time"
 
@@ -10,6 +12,7 @@ import (
 // TestOutcomes joins a conference in one way after the other; the flow goes on
 // with a key whatever came of it.
 func TestOutcomes(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	for _, c := range []resource.Conference{
 		{Identity: resource.Identity{ID: "closed"}},
@@ -67,6 +70,7 @@ func TestOutcomes(t *testing.T) {
 
 // TestPin lets a caller in who knows the pin at the second try.
 func TestPin(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.conference(resource.Conference{Identity: resource.Identity{ID: "locked"}, Pin: "4711"})
 	b.number("+15550000001", join("locked", ""))
@@ -79,6 +83,7 @@ func TestPin(t *testing.T) {
 
 // TestCreate makes a conference on the spot, for two who come at once.
 func TestCreate(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.number("+15550000001", join("spot", `, "create": true, "mute_on_join": true`))
 	b.number("+15550000002", join("spot", `, "create": true`))
@@ -95,6 +100,7 @@ func TestCreate(t *testing.T) {
 // TestModerator has participants wait for a moderator, and sends them away when
 // the last has left; the conference can be used again.
 func TestModerator(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.conference(resource.Conference{Identity: resource.Identity{ID: "class"}, StartOnModerator: true, EndOnModeratorLeave: true, EntryTone: true})
 	b.number("+15550000001", join("class", `, "role": "moderator"`))
@@ -122,9 +128,85 @@ func TestModerator(t *testing.T) {
 	}
 }
 
+// TestEntryTone lets those inside hear that somebody comes and leaves.
+func TestEntryTone(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.conference(resource.Conference{Identity: resource.Identity{ID: "polite"}, EntryTone: true})
+	b.number("+15550000001", join("polite", ""))
+	ann := b.enter("ann", annHz, "PCMU", "+15550000001")
+	for range 2 { // her own coming, and bob's
+		ann.hearsOnce(t, "low")
+		ann.hearsOnce(t, "high")
+		if b.count("conference_participant_joined") == 1 {
+			b.enter("bob", bobHz, "G722", "+15550000001").Hangup()
+		}
+	}
+	ann.hearsOnce(t, "high")
+}
+
+// TestLeaving ends a stay in every state of it, in every way.
+func TestLeaving(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.number("slow", `{"type": "sleep", "option": {"duration": 60000}}`)
+	b.conference(resource.Conference{Identity: resource.Identity{ID: "pin"}, Pin: "4711"})
+	b.conference(resource.Conference{Identity: resource.Identity{ID: "flow"}, PreFlowID: "flowslow"})
+	b.conference(resource.Conference{Identity: resource.Identity{ID: "waiting"}, StartOnModerator: true})
+	b.conference(resource.Conference{Identity: resource.Identity{ID: "in"}})
+	for i, id := range []string{"pin", "flow", "waiting", "in"} {
+		number := fmt.Sprint("+1555000000", i)
+		b.number(number, join(id, "")+`, {"type": "digits_send", "option": {"digits": "5"}}`)
+		for _, how := range []string{"hang-up", "kick", "end"} {
+			t.Run(id+" "+how, func(t *testing.T) { b.leaves(t, id, number, how) })
+		}
+	}
+}
+
+// leaves brings a call into a conference and out again.
+func (b *bench) leaves(t *testing.T, id, number, how string) {
+	comings := b.count("conferencecall_joining")
+	p := b.dial("ann", annHz, "PCMU", number)
+	want := "ended"
+	switch id {
+	case "pin":
+		if how == "kick" {
+			how = "hang-up" // nobody is told of a call without the pin
+		}
+		wait(t, "answer", p.UpSignal())
+		p.until(t, "the prompt", func(e *ear) bool { return e.peak > 0 })
+	case "in":
+		want = "joined"
+		fallthrough
+	default:
+		b.nth("conferencecall_joining", comings)
+	}
+	if id == "in" {
+		b.nth("conference_participant_joined", b.count("conference_participant_left"))
+	}
+	switch how {
+	case "hang-up":
+		p.Hangup()
+	case "kick":
+		var row resource.Conferencecall
+		must(t, json.Unmarshal(b.nth("conferencecall_joining", comings).Data, &row))
+		must(t, b.rooms.Kick(t.Context(), customer, row.ID))
+	case "end":
+		must(t, b.rooms.End(t.Context(), customer, id))
+	}
+	if got := b.result(); got != want {
+		t.Errorf("result %s, want %s", got, want)
+	}
+	wait(t, "end of the call", p.Done())
+	if c := b.shown(id); c.ParticipantCount != 0 || (c.Status == "terminated") != (how == "end") {
+		t.Errorf("row %+v", c)
+	}
+}
+
 // TestTimeout ends a conference for good when its time is over; its members'
 // flows go on.
 func TestTimeout(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.conference(resource.Conference{Identity: resource.Identity{ID: "brief"}, Timeout: 1})
 	b.number("+15550000001", join("brief", "")+`, {"type": "digits_send", "option": {"digits": "5"}}`)
@@ -146,6 +228,7 @@ func TestTimeout(t *testing.T) {
 
 // TestFlowsAround runs a flow before and one after the stay.
 func TestFlowsAround(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.number("before", `{"type": "digits_send", "option": {"digits": "1"}}`)
 	b.number("after", `{"type": "digits_send", "option": {"digits": "3"}}`)

@@ -17,6 +17,7 @@ import (
 
 // TestRecording records a conference twice at once, and decodes what came of it.
 func TestRecording(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	ctx := t.Context()
 	b.conference(resource.Conference{Identity: resource.Identity{ID: "board"}})
@@ -87,6 +88,7 @@ func (b *bench) holds(r *resource.Recording, want string) {
 
 // TestPlay plays a file to everybody, over what they say.
 func TestPlay(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.conference(resource.Conference{Identity: resource.Identity{ID: "board"}})
 	b.number("+15550000001", join("board", ""))
