@@ -194,7 +194,7 @@ func (f *floor) attempt(now time.Time, v *visit, a *resource.Agent) {
 		if ctx.Err() == nil {
 			side = f.c.cfg.Switch.Ring(ctx, r)
 		}
-		close(over)
+		defer close(over)
 		if !f.c.with(f.customerID, func(f *floor, now time.Time) { f.reached(now, v, r.Agent.ID, at, side) }) && side != nil {
 			side.Hangup()
 		}

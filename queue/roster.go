@@ -210,3 +210,6 @@ func (l *Line) Place(queueID string, joined time.Time) int {
 	rung, _ := q.ringing.find(c)
 	return waits + rung + 1
 }
+
+// Knows reports whether a caller is in line or is served.
+func (l *Line) Knows(callerID string) bool { return l.callers[callerID] != nil }
