@@ -159,8 +159,16 @@ func TestFirstAnswerWins(t *testing.T) {
 		_, _ = c.Connect(ctx, call.ConnectOptions{Destinations: []resource.Address{
 			{Type: "extension", Target: "1001"}, {Type: "extension", Target: "1002"}}})
 	})
-	b.extension("1001", ring(slow))
-	b.extension("1002", answer(fast))
+	rings := make(chan struct{})
+	b.extension("1001", func(c *phone.Call) {
+		_ = c.Ring()
+		close(rings)
+		slow <- c
+	})
+	b.extension("1002", func(c *phone.Call) {
+		<-rings // both ring before one answers
+		answer(fast)(c)
+	})
 	b.number("+1555", "f")
 	c := b.dial(b.phone("caller", "", nil), "+1555")
 	loser, winner := <-slow, <-fast
