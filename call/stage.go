@@ -14,6 +14,7 @@ type layer int
 const (
 	layerRinging layer = iota // ringback while somebody is called
 	layerMusic                // moh_start, a queue's music
+	layerVoice                // an assistant that talks with the party
 	layerHold                 // music for a party that is held
 	layerPrompt               // talk, play, beep, whisper
 	layers
@@ -26,6 +27,8 @@ type stage struct {
 	sources [layers]media.Source
 	now     media.Source // what the port plays
 	playing *media.Playback
+
+	listeners []*listener
 }
 
 // move lets another port, of a new leg, play from now on.
@@ -33,6 +36,7 @@ func (s *stage) move(p *media.Port) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.port, s.now, s.playing = p, nil, nil
+	s.follow()
 	s.show()
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"offhook/api"
+	"offhook/assistant/transcribe"
 	"offhook/call"
 	"offhook/call/callflow"
 	"offhook/call/conference"
@@ -34,6 +35,7 @@ import (
 	"offhook/speech"
 	"offhook/speech/espeak"
 	"offhook/speech/openai"
+	"offhook/speech/stt"
 	"offhook/store"
 )
 
@@ -93,12 +95,15 @@ type Server struct {
 	runner   *callflow.Runner
 	exchange *call.Exchange
 	rooms    *conference.Rooms
+	stt      stt.Engine // nil: none is configured
 	queues   *queue.Centre
 	api      *api.Server
 	http     *http.Server
 	listener net.Listener
 	key      string
 	policy   outbound.Policy
+
+	transcription *transcribe.Service // nil: no recogniser is configured
 }
 
 // Start starts every part in order. What a newcomer should see goes to out.
@@ -259,8 +264,8 @@ func (s *Server) makeExchange(ctx context.Context) (err error) {
 		return err
 	}
 	s.rooms = conference.New(conference.Config{DB: s.db, Exchange: s.exchange, Recorded: s.runner.Recorded, Logger: s.log})
-	s.runner.Use(s.exchange, callflow.Services{Rooms: s.rooms.Of, Queues: s.queuesOf})
-	return errors.Join(s.runner.Recover(ctx), s.rooms.Recover(ctx), s.startQueues(ctx))
+	s.runner.Use(s.exchange, callflow.Services{Rooms: s.rooms.Of, Queues: s.queuesOf, Transcribe: s.transcribesOf})
+	return errors.Join(s.runner.Recover(ctx), s.rooms.Recover(ctx), s.startQueues(ctx), s.startTranscribes(ctx))
 }
 
 func (s *Server) makeAPI(ctx context.Context) (err error) {
@@ -273,7 +278,7 @@ func (s *Server) makeAPI(ctx context.Context) (err error) {
 		RequireOwnedSource: s.cfg.RequireOwnedSource, Domain: s.domain,
 		RecordingFile: func(r resource.Recording) string { return s.exchange.RecordingFile(&r) },
 		Changed:       s.changed,
-		Conferences:   conferences{s.rooms}, Queues: queues{s},
+		Conferences:   conferences{s.rooms}, Queues: queues{s}, Transcribes: s.transcribesAPI(),
 		Live: live{s.runner, s.exchange}, Registrations: registrations{s.exchange}, Carriers: carriers{s.exchange},
 	})
 	if err == nil {
@@ -344,7 +349,7 @@ func (s *Server) startExchange(ctx context.Context) error { return s.exchange.St
 
 func (s *Server) stopExchange(ctx context.Context) error {
 	s.exchange.Drain(ctx)
-	return errors.Join(s.rooms.Close(ctx), s.exchange.Close(ctx))
+	return errors.Join(s.rooms.Close(ctx), s.closeTranscribes(ctx), s.exchange.Close(ctx))
 }
 
 func (s *Server) startHTTP(ctx context.Context) (err error) {
