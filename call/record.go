@@ -208,6 +208,7 @@ func (c *Call) recorded(r *recording, res recorder.Result) {
 		c.log().Warn("recording lost sound", "recording", row.ID, "frames", res.Dropped)
 	}
 	c.x.cfg.DB.Enqueue(func(tx *store.Tx) error {
+		row := row // the store completes it
 		if err := rows.Recordings.Put(tx, &row); err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"offhook/call"
 	"offhook/event"
 	"offhook/flow"
+	"offhook/media"
 	"offhook/resource"
 	"offhook/speech"
 	"offhook/store"
@@ -161,6 +162,19 @@ func (r *Rooms) Play(ctx context.Context, customerID, conferenceID string, p flo
 	}
 	room.prompt = room.bridge.Play(src)
 	return nil
+}
+
+// Attach gives sink all that is said and played in a conference, as what was
+// said, at hz samples a second, until detach is called or the last member has
+// left, which closes empty. ErrEmpty when nobody is in it.
+func (r *Rooms) Attach(customerID, conferenceID string, sink media.Sink, hz int) (detach func(), empty <-chan struct{}, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	room := r.rooms[key{customerID, conferenceID}]
+	if room == nil || room.bridge == nil {
+		return nil, nil, ErrEmpty
+	}
+	return room.bridge.Attach(sink, hz), room.empty, nil
 }
 
 // prompt turns a flow's prompt into a call's.

@@ -29,6 +29,7 @@ type room struct {
 	rules      resource.Conference // as last seen
 	stays      []*stay             // in the order of their coming
 	bridge     *bridge.Bridge      // nil while nobody is in
+	empty      chan struct{}       // closed when the last has left; made with the bridge
 	opened     chan struct{}       // closed when participants need no longer wait for a moderator
 	open       bool
 	prompt     *media.Playback // what Play began last
@@ -81,7 +82,7 @@ func (m *room) begin() {
 // seat puts a call on the bridge, which is made for the first.
 func (m *room) seat(s *stay) error {
 	if m.bridge == nil {
-		m.bridge = bridge.New(m.rooms.cfg.Exchange.Media(), "conference "+m.id)
+		m.bridge, m.empty = bridge.New(m.rooms.cfg.Exchange.Media(), "conference "+m.id), make(chan struct{})
 	}
 	member, leave, err := s.call.Enter(m.bridge, bridge.JoinOptions{Mute: s.row.Mute, NoDigits: true, Watch: true})
 	if err != nil {
@@ -123,6 +124,7 @@ func (m *room) closeEmpty() {
 		m.rooms.work.Go(func() { m.rooms.stop(rec, "hangup") })
 	}
 	m.bridge.Close()
+	close(m.empty)
 	m.bridge, m.prompt = nil, nil
 	if m.open {
 		m.open, m.opened = false, make(chan struct{})

@@ -108,6 +108,42 @@ func TestPlay(t *testing.T) {
 	}
 }
 
+// TestAttach listens to a whole conference until the last has left.
+func TestAttach(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.conference(resource.Conference{Identity: resource.Identity{ID: "board"}})
+	b.number("+15550000001", join("board", ""))
+	if _, _, err := b.rooms.Attach(customer, "board", newEar(), earRate); err == nil {
+		t.Error("an empty conference is listened to")
+	}
+	ann := b.enter("ann", annHz, "PCMU", "+15550000001")
+	all := &party{name: "the listener", ear: newEar()}
+	detach, empty, err := b.rooms.Attach(customer, "board", all.ear, earRate)
+	must(t, err)
+	bob := b.enter("bob", bobHz, "G722", "+15550000001")
+	matrix(t, "listened to", map[*party]string{all: "ann bob", ann: "bob", bob: "ann"})
+	ann.Hangup()
+	bob.Hangup()
+	wait(t, "everybody gone", empty)
+	detach()
+}
+
+// TestConnect joins a conference by a connect in another call's flow.
+func TestConnect(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.conference(resource.Conference{Identity: resource.Identity{ID: "board"}})
+	b.number("+15550000001", join("board", ""))
+	b.number("+15550000002", `{"type": "connect", "option": {"destinations": [{"type": "conference", "target": "board"}]}}`)
+	ann := b.enter("ann", annHz, "PCMU", "+15550000001")
+	bob := b.enter("bob", bobHz, "PCMA", "+15550000002")
+	matrix(t, "connected", map[*party]string{ann: "bob", bob: "ann"})
+	must(t, b.rooms.Kick(t.Context(), customer, bob.stay.ID))
+	wait(t, "end of bob's call", bob.Done())
+	matrix(t, "alone", map[*party]string{ann: ""})
+}
+
 // wavOf is a WAV file with a tone.
 func wavOf(t *testing.T, hz float64, d time.Duration) []byte {
 	t.Helper()
