@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -89,7 +90,7 @@ type Server struct {
 	db       *store.DB
 	hub      *event.Hub
 	webhooks *event.Webhooks
-	speech   speech.Synthesizer
+	speech   *speech.Cache
 	audio    *audio.Library
 	media    *media.Engine
 	runner   *callflow.Runner
@@ -100,6 +101,9 @@ type Server struct {
 	api      *api.Server
 	http     *http.Server
 	listener net.Listener
+
+	deliveries sync.WaitGroup // of webhooks
+
 	key      string
 	policy   outbound.Policy
 
@@ -126,12 +130,13 @@ func (s *Server) steps() []step {
 		{"store", s.startStore, func(context.Context) error { return s.db.Close() }},
 		{"access key", s.startKey, nil},
 		{"events", s.startEvents, s.stopEvents},
-		{"speech", s.startSpeech, func(context.Context) error { s.audio.Close(); return nil }},
+		{"speech", s.startSpeech, s.stopSpeech},
 		{"media", s.startMedia, func(context.Context) error { return s.media.Close() }},
 		{"calls", s.makeExchange, nil},
 		{"api", s.makeAPI, nil},
 		{"resources", s.provision, nil},
 		{"signalling", s.startExchange, s.stopExchange},
+		{"retention", s.startRetention, nil},
 		{"http", s.startHTTP, s.stopHTTP},
 	}
 }
@@ -216,17 +221,30 @@ func (s *Server) startEvents(ctx context.Context) error {
 func (s *Server) stopEvents(context.Context) error {
 	s.end() // ends deliveries; what is left stays in the outbox
 	s.hub.Close()
+	s.deliveries.Wait() // they settle in the store, which closes next
 	return nil
 }
 
 // promptCache bounds the speech on disk.
 const promptCache = 1 << 30
 
-func (s *Server) startSpeech(context.Context) error {
-	s.speech = speech.NewCache(s.engine(), filepath.Join(s.cfg.DataDir, "speech"), promptCache)
+func (s *Server) startSpeech(ctx context.Context) error {
+	engine := s.engine()
+	if e, ok := engine.(interface{ Check(context.Context) error }); ok {
+		if err := e.Check(ctx); err != nil {
+			s.log.Warn("flows will not speak", "error", err)
+		}
+	}
+	s.speech = speech.NewCache(engine, filepath.Join(s.cfg.DataDir, "speech"), promptCache)
 	s.audio = audio.NewLibrary(audio.LibraryConfig{
 		Client: outbound.NewClient(s.policy),
 	})
+	return nil
+}
+
+func (s *Server) stopSpeech(context.Context) error {
+	s.audio.Close()
+	s.speech.Close()
 	return nil
 }
 
@@ -259,6 +277,7 @@ func (s *Server) makeExchange(ctx context.Context) (err error) {
 		Domain: s.cfg.SIP.Domain, ExternalIP: s.cfg.SIP.ExternalIP, AdminCustomerID: resource.AdminCustomerID,
 		MaxCalls: s.cfg.MaxCalls, RequireOwnedSource: s.cfg.RequireOwnedSource, Logger: s.log,
 		Run: s.runner.Run, Recorded: s.runner.Recorded, Music: s.music,
+		RecordingURL: func(r resource.Recording) string { return s.api.RecordingURL(r) },
 	})
 	if err != nil {
 		return err
@@ -276,13 +295,14 @@ func (s *Server) makeAPI(ctx context.Context) (err error) {
 	s.api, err = api.New(ctx, api.Config{
 		Store: s.db, Accesskey: s.key, Events: s.hub, Metrics: registry, Logger: s.log, Verbs: action.Verbs, Version: versionText(),
 		RequireOwnedSource: s.cfg.RequireOwnedSource, Domain: s.domain,
+		BaseURL:       s.baseURL,
 		RecordingFile: func(r resource.Recording) string { return s.exchange.RecordingFile(&r) },
 		Changed:       s.changed,
 		Conferences:   conferences{s.rooms}, Queues: queues{s}, Transcribes: s.transcribesAPI(),
 		Live: live{s.runner, s.exchange}, Registrations: registrations{s.exchange}, Carriers: carriers{s.exchange},
 	})
 	if err == nil {
-		go s.webhooks.Run(s.live)
+		s.deliveries.Go(func() { s.webhooks.Run(s.live) })
 	}
 	return err
 }
@@ -300,6 +320,24 @@ func (s *Server) domain() string {
 		return "offhook"
 	}
 	return name
+}
+
+// baseURL is where others reach the API, as far as the configuration tells.
+func (s *Server) baseURL() string {
+	listen := s.cfg.HTTP.Listen
+	if s.listener != nil {
+		listen = s.listener.Addr().String()
+	}
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return ""
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		if host = s.cfg.SIP.ExternalIP; host == "" {
+			host = s.domain()
+		}
+	}
+	return "http://" + net.JoinHostPort(host, port)
 }
 
 // changed lets the exchange, conferences and queues heed a changed resource at once.
