@@ -23,6 +23,7 @@ func (s *Server) register(r *prometheus.Registry) error {
 		gauge("sip_dialogs", "SIP dialogs.", func() float64 { return float64(s.exchange.Dialogs()) }),
 		gauge("sip_ignored_sources", "Addresses that are ignored because they scan.", func() float64 { return float64(s.exchange.Ignored()) }),
 		gauge("websocket_subscribers", "WebSocket connections.", func() float64 { return float64(s.hub.Counters().Subscribers) }),
+		gauge("conferences_open", "Conferences that somebody is in.", func() float64 { return float64(s.rooms.Open()) }),
 		gauge("queue_waiting", "Callers that wait in queues.", func() float64 { return float64(s.queues.Counters().Waiting) }),
 		gauge("queue_serving", "Callers of queues that talk with agents.", func() float64 { return float64(s.queues.Counters().Serving) }),
 		counter("queue_joined_total", "Callers that joined a queue.", func() float64 { return float64(s.queues.Counters().Joined) }),
