@@ -26,7 +26,7 @@ type room struct {
 	key
 	rooms *Rooms
 
-	rules      resource.Conference // as last seen
+	rules      resource.Conference // of its row; without an id as long as nobody has read it
 	stays      []*stay             // in the order of their coming
 	bridge     *bridge.Bridge      // nil while nobody is in
 	empty      chan struct{}       // closed when the last has left; made with the bridge

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"offhook/resource"
+	"offhook/store"
+	"offhook/store/rows"
 )
 
 // TestOutcomes joins a conference in one way after the other; the flow goes on
@@ -126,6 +128,28 @@ func TestModerator(t *testing.T) {
 	if c := b.shown("class"); c.Status != "active" || c.ParticipantCount != 0 {
 		t.Errorf("row %+v", c)
 	}
+}
+
+// TestChangedRules lets those who wait in when nobody has to wait any more, and
+// forgets a timeout.
+func TestChangedRules(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.conference(resource.Conference{Identity: resource.Identity{ID: "class"}, StartOnModerator: true, Timeout: 1})
+	b.number("+15550000001", join("class", ""))
+	b.dial("ann", annHz, "PCMU", "+15550000001")
+	b.nth("conferencecall_joining", 0)
+	var c *resource.Conference
+	b.insert(func(tx *store.Tx) (err error) {
+		c, err = rows.Conferences.Update(tx, customer, "class", func(c *resource.Conference) error {
+			c.StartOnModerator, c.Timeout = false, 3600
+			return nil
+		})
+		return err
+	})
+	b.rooms.Changed(c, false)
+	b.joined(0)
+	b.counts("class", "+1")
 }
 
 // TestEntryTone lets those inside hear that somebody comes and leaves.

@@ -74,16 +74,17 @@ func (s *stay) visit(ctx context.Context, o flow.Room) (string, error) {
 	case rules.Status != active:
 		return ended, nil
 	}
+	s.learn(rules)
 	if !s.up(ctx) {
 		return ended, nil
 	}
-	if !s.identify(ctx, rules.Pin) {
+	if !s.identify(ctx, s.rules().Pin) {
 		return unless(ctx, pinRejected), nil
 	}
-	if !s.take(ctx, rules) {
+	if !s.take(ctx) {
 		return unless(ctx, full), nil
 	}
-	s.perform(ctx, rules.PreFlowID)
+	s.perform(ctx, s.rules().PreFlowID)
 	if !s.sit(ctx) {
 		return ended, nil
 	}
@@ -140,12 +141,20 @@ func (s *stay) up(ctx context.Context) bool {
 	}
 }
 
+// learn tells the room its rules, which Changed keeps from then on.
+func (s *stay) learn(rules *resource.Conference) {
+	s.rooms.mu.Lock()
+	defer s.rooms.mu.Unlock()
+	if s.room.rules.ID == "" {
+		s.room.rules = *rules
+	}
+}
+
 // take takes one of the conference's places; false when there is none left.
-func (s *stay) take(ctx context.Context, rules *resource.Conference) bool {
+func (s *stay) take(ctx context.Context) bool {
 	r := s.rooms
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s.room.rules = *rules
 	if ctx.Err() != nil || !s.room.hasPlaceFor(s.row.Role) {
 		return false
 	}
@@ -207,7 +216,7 @@ func (s *stay) stand() {
 	s.save(told...)
 }
 
-// rules are the conference's, as last seen.
+// rules are the conference's, as they are now.
 func (s *stay) rules() resource.Conference {
 	s.rooms.mu.Lock()
 	defer s.rooms.mu.Unlock()
