@@ -25,6 +25,7 @@ import (
 	"offhook/call"
 	"offhook/call/callflow"
 	"offhook/call/conference"
+	"offhook/campaign"
 	"offhook/event"
 	"offhook/flow/action"
 	"offhook/media"
@@ -98,6 +99,7 @@ type Server struct {
 	rooms    *conference.Rooms
 	stt      stt.Engine // nil: none is configured
 	queues   *queue.Centre
+	dialer   *campaign.Dialer
 	api      *api.Server
 	http     *http.Server
 	listener net.Listener
@@ -133,9 +135,11 @@ func (s *Server) steps() []step {
 		{"speech", s.startSpeech, s.stopSpeech},
 		{"media", s.startMedia, func(context.Context) error { return s.media.Close() }},
 		{"calls", s.makeExchange, nil},
+		{"dialer", s.makeDialer, nil},
 		{"api", s.makeAPI, nil},
 		{"resources", s.provision, nil},
 		{"signalling", s.startExchange, s.stopExchange},
+		{"campaigns", func(ctx context.Context) error { return s.dialer.Start(ctx) }, func(ctx context.Context) error { return s.dialer.Stop(ctx) }},
 		{"retention", s.startRetention, nil},
 		{"http", s.startHTTP, s.stopHTTP},
 	}
@@ -298,7 +302,7 @@ func (s *Server) makeAPI(ctx context.Context) (err error) {
 		BaseURL:       s.baseURL,
 		RecordingFile: func(r resource.Recording) string { return s.exchange.RecordingFile(&r) },
 		Changed:       s.changed,
-		Conferences:   conferences{s.rooms}, Queues: queues{s}, Transcribes: s.transcribesAPI(),
+		Conferences:   conferences{s.rooms}, Queues: queues{s}, Campaigns: campaigns{s.dialer}, Transcribes: s.transcribesAPI(),
 		Live: live{s.runner, s.exchange}, Registrations: registrations{s.exchange}, Carriers: carriers{s.exchange},
 	})
 	if err == nil {
@@ -343,6 +347,7 @@ func (s *Server) baseURL() string {
 // changed lets the exchange, conferences and queues heed a changed resource at once.
 func (s *Server) changed(_, action string, row any) {
 	s.queuesChanged(row, action == "deleted")
+	s.dialer.Changed(row, action == "deleted")
 	if c, ok := row.(*resource.Conference); ok {
 		s.rooms.Changed(c, action == "deleted")
 	}
