@@ -85,23 +85,12 @@ numbers: [{id: dial-in, number: "+15554444444", call_flow_id: dial-in}]
 	if room.ParticipantCount != 3 || len(room.ConferencecallIDs) != 3 {
 		t.Errorf("conference %+v", room)
 	}
-	refused := fmt.Sprintf("/v1/conferencecalls/%s/mute?by=%s", stays[2].ID, stays[1].ID)
-	if status, raw := w.request("POST", refused, nil); status != 403 || !strings.Contains(string(raw), "NOT_A_MODERATOR") {
-		t.Errorf("a participant mutes the moderator: %d %s", status, raw)
-	}
-	var stay resource.Conferencecall
-	w.api("POST", fmt.Sprintf("/v1/conferencecalls/%s/mute?by=%s", stays[1].ID, stays[2].ID), nil, &stay)
-	if !stay.Mute {
-		t.Errorf("muted %+v", stay)
-	}
-	w.api("DELETE", fmt.Sprintf("/v1/conferencecalls/%s/mute", stays[1].ID), nil, &stay)
-	if stay.Mute {
-		t.Errorf("unmuted %+v", stay)
-	}
+	w.mutes(stays[2], stays[1])
 	w.api("POST", "/v1/conferences/conf-uuid/recording_start", `{"format": "mp3"}`, &room)
 	if room.RecordingID == "" {
 		t.Errorf("recorded %+v", room)
 	}
+	var stay resource.Conferencecall
 	w.api("POST", fmt.Sprintf("/v1/conferencecalls/%s/kick", stays[0].ID), nil, &stay)
 	if stay.Status != "leaved" {
 		t.Errorf("kicked %+v", stay)
@@ -122,6 +111,25 @@ numbers: [{id: dial-in, number: "+15554444444", call_flow_id: dial-in}]
 	}
 	if status, raw := w.request("POST", "/v1/conferences/none/recording_start", `{}`); status != 404 {
 		t.Errorf("recording of no conference: %d %s", status, raw)
+	}
+}
+
+// mutes has a moderator act on a participant, and the other way round.
+func (w *world) mutes(moderator, participant resource.Conferencecall) {
+	t := w.t
+	t.Helper()
+	refused := fmt.Sprintf("/v1/conferencecalls/%s/mute?by=%s", moderator.ID, participant.ID)
+	if status, raw := w.request("POST", refused, nil); status != 403 || !strings.Contains(string(raw), "NOT_A_MODERATOR") {
+		t.Errorf("a participant mutes the moderator: %d %s", status, raw)
+	}
+	var stay resource.Conferencecall
+	w.api("POST", fmt.Sprintf("/v1/conferencecalls/%s/mute?by=%s", participant.ID, moderator.ID), nil, &stay)
+	if !stay.Mute {
+		t.Errorf("muted %+v", stay)
+	}
+	w.api("DELETE", fmt.Sprintf("/v1/conferencecalls/%s/mute", participant.ID), nil, &stay)
+	if stay.Mute {
+		t.Errorf("unmuted %+v", stay)
 	}
 }
 
