@@ -14,6 +14,7 @@ import (
 	"offhook/resource"
 	"offhook/speech/stt"
 	"offhook/speech/stt/vosk"
+	"offhook/speech/stt/whisper"
 )
 
 // recogniser is the configured engine that listens, nil without one.
@@ -22,6 +23,8 @@ func (s *Server) recogniser() stt.Engine {
 	switch c.Engine {
 	case "vosk":
 		return vosk.New(vosk.Options{URL: c.URL})
+	case "openai":
+		return whisper.New(whisper.Options{URL: c.URL, Model: c.Model, APIKey: c.APIKey})
 	}
 	return nil
 }

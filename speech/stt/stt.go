@@ -37,6 +37,7 @@ type Result struct {
 // Options are what a stream is asked for.
 type Options struct {
 	Language string // BCP 47; engines of one language ignore it
+	Whole    bool   // what is written until Finish is one utterance, cut already
 }
 
 // Engine is a recogniser. Safe for concurrent use.
