@@ -46,6 +46,7 @@ type serveCommand struct {
 	Config    string   `help:"Configuration file (YAML); every key may also come from the environment, see docs/configuration.md." placeholder:"FILE"`
 	Provision []string `help:"Resources to create or update at start (YAML or JSON)." placeholder:"FILE"`
 	Log       string   `help:"Least important lines to log." enum:"debug,info,warn,error" default:"info"`
+	Profile   string   `hidden:"" help:"Folder for profiles of the process." placeholder:"DIR"`
 }
 
 // Run serves until the context ends, then drains.
@@ -59,12 +60,18 @@ func (s serveCommand) Run(p program) error {
 	if err := level.UnmarshalText([]byte(s.Log)); err != nil {
 		return err
 	}
-	server, err := Start(p.ctx, cfg, logger(p.stderr, level), p.stdout)
-	if err != nil {
-		return err
+	log, endProfile := logger(p.stderr, level), func() error { return nil }
+	if s.Profile != "" {
+		if endProfile, err = startProfile(s.Profile, log); err != nil {
+			return err
+		}
 	}
-	<-p.ctx.Done()
-	return server.Stop()
+	server, err := Start(p.ctx, cfg, log, p.stdout)
+	if err == nil {
+		<-p.ctx.Done()
+		err = server.Stop()
+	}
+	return errors.Join(err, endProfile())
 }
 
 func logger(w io.Writer, level slog.Level) *slog.Logger {

@@ -154,6 +154,7 @@ func (b *bench) measure(ctx context.Context, c steady) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
+	s.server.profile(ctx)
 	took := last.at.Sub(first.at)
 	r := result{Name: c.name, Calls: c.calls, Bar: c.bar, Load: loadAverage(),
 		CPU:       perCall(last.cpu-first.cpu, took, c.calls),

@@ -29,6 +29,8 @@ type child struct {
 	sip  netip.AddrPort
 	log  bytes.Buffer
 	over chan error
+
+	profiled bool
 }
 
 const key = "load"
@@ -56,7 +58,7 @@ func startChild(ctx context.Context, binary, profile, resources string) (*child,
 	}
 	args := []string{"serve", "--config", filepath.Join(dir, "config.yaml"), "--log", "warn"}
 	if profile != "" {
-		args = append(args, "--profile", profile)
+		args, c.profiled = append(args, "--profile", profile), true
 	}
 	c.cmd = exec.Command(binary, args...)
 	c.cmd.Stdout, c.cmd.Stderr = io.Discard, &c.log
@@ -117,6 +119,13 @@ func (c *child) stop() {
 		<-c.over
 	}
 	_ = os.RemoveAll(c.dir)
+}
+
+// profile asks the server for a profile of its memory when it makes profiles.
+func (c *child) profile(ctx context.Context) {
+	if c.profiled && c.cmd.Process.Signal(syscall.SIGUSR1) == nil {
+		pause(ctx, time.Second) // for it to be written
+	}
 }
 
 // tick is the unit of /proc's processor times: USER_HZ is 100 wherever Linux is

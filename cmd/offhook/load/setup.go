@@ -84,6 +84,7 @@ func (b *bench) stream(ctx context.Context, st stream) (setup, error) {
 		return setup{}, err
 	}
 	last, err := s.sample(ctx)
+	s.server.profile(ctx)
 	r.CPU = ms(last.cpu-first.cpu) / float64(total)
 	r.Others = (last.others - first.others).Seconds() / last.at.Sub(first.at).Seconds()
 	r.Load = loadAverage()
