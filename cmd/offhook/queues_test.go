@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"offhook/call/phone"
 	"offhook/media/tone"
@@ -87,6 +89,7 @@ queues:
 - {id: support-queue-uuid, name: Support, tag_ids: [support]%s}
 - {id: billing-queue-uuid, name: Billing, tag_ids: [sales]}
 `, support)
+	b.WriteString("flows: [{id: wait, actions: [{type: variable_set, option: {key: announced, value: \"${queuecall.position}\"}}, {type: talk, option: {text: \"You are number one of all who wait for support.\"}}]}]\n")
 	b.WriteString("extensions:\n- {id: outsider, extension: \"1999\", password: secret}\n")
 	for i, a := range agents {
 		fmt.Fprintf(&b, "- {id: ext-%s, extension: \"%d\", password: secret}\n", a, 1001+i)
@@ -128,17 +131,31 @@ func (c *centre) status(id, status string) {
 	c.api("PUT", "/v1/agents/"+id+"/status", map[string]string{"status": status}, nil)
 }
 
-// comesTo waits until an agent has told a status, last, and holds its row
-// against it.
+// comesTo waits until an agent's row has a status: it looks whenever something
+// is told.
 func (c *centre) comesTo(id, status string) resource.Agent {
 	c.t.Helper()
-	c.hook("agent_status_updated", fmt.Sprintf("%q:%q", "status", status))
-	var a resource.Agent
-	c.api("GET", "/v1/agents/"+id, nil, &a)
-	if a.Status != status {
-		c.t.Fatalf("agent %s is %s, not %s", id, a.Status, status)
+	deadline := time.After(20 * time.Second)
+	for {
+		c.mu.Lock()
+		changed := c.told
+		c.mu.Unlock()
+		var a resource.Agent
+		c.api("GET", "/v1/agents/"+id, nil, &a)
+		if a.Status == status {
+			return a
+		}
+		select {
+		case <-changed:
+		case <-deadline:
+			c.t.Fatalf("agent %s is %s, not %s", id, a.Status, status)
+		}
 	}
-	return a
+}
+
+// press presses a key that may end the call before it is let go.
+func press(c *phone.Call, key string) {
+	_ = c.SendDigits(context.Background(), key)
 }
 
 // visit calls the number, presses 2 when the menu is heard, and returns the
@@ -175,6 +192,7 @@ func (c *centre) ended(result string) map[string]string {
 }
 
 func TestSeedQueue(t *testing.T) {
+	t.Parallel()
 	c := newCentre(t, "", "anna")
 	calls := c.agent("anna", "1001")
 	caller := c.visit()
@@ -192,4 +210,187 @@ func TestSeedQueue(t *testing.T) {
 		c.hook("queuecall_"+name, "support-queue-uuid")
 	}
 	c.comesTo("anna", "available")
+}
+
+func TestSeedQueueInvalidDigits(t *testing.T) {
+	t.Parallel()
+	c := newCentre(t, "")
+	caller := c.dial("+15550000000")
+	receiveOr(t, "the menu answers", caller.UpSignal())
+	for range 3 { // the menu is heard three times
+		if err := caller.SendDigits(t.Context(), "9"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	receiveOr(t, "goodbye", caller.Done())
+	var a resource.Activeflow
+	if err := json.Unmarshal(c.hook("activeflow_ended", ""), &a); err != nil {
+		t.Fatal(err)
+	}
+	last := a.ExecutedActions[len(a.ExecutedActions)-2]
+	if !strings.Contains(string(last.Option), "Goodbye.") {
+		t.Errorf("before the end: %s %s", last.Type, last.Option)
+	}
+}
+
+func TestSeedQueueNobodyFree(t *testing.T) {
+	t.Parallel()
+	c := newCentre(t, ", wait_timeout: 1500", "anna")
+	caller := c.visit()
+	receiveOr(t, "the flow goes on and hangs up", caller.Done())
+	c.ended("no_agents")
+	data := c.hook("queuecall_abandoned", "")
+	if !strings.Contains(string(data), `"end_reason":"no_agents"`) {
+		t.Errorf("queuecall_abandoned %s", data)
+	}
+}
+
+func TestSeedQueueNobodyAnswers(t *testing.T) {
+	t.Parallel()
+	c := newCentre(t, ", wait_timeout: 4000, ring_timeout: 1000", "anna", "ben")
+	anna, ben := c.agent("anna", "1001"), c.agent("ben", "1002")
+	caller := c.visit()
+	for name, calls := range map[string]<-chan *phone.Call{"anna": anna, "ben": ben} {
+		receiveOr(t, name+" is not rung any more", receiveOr(t, name+" is rung", calls).Done())
+	}
+	receiveOr(t, "the flow goes on and hangs up", caller.Done())
+	c.ended("timeout")
+	c.comesTo("anna", "available")
+	c.comesTo("ben", "available")
+}
+
+func TestSeedQueueRejected(t *testing.T) {
+	t.Parallel()
+	c := newCentre(t, ", routing_method: longest_idle", "anna", "ben")
+	anna := c.agent("anna", "1001")
+	ben := c.agent("ben", "1002")
+	caller := c.visit()
+	first := receiveOr(t, "anna is rung", anna)
+	if err := first.Reject(603); err != nil {
+		t.Fatal(err)
+	}
+	agent := take(t, ben)
+	converse(t, caller, agent)
+	c.comesTo("anna", "available")
+	caller.Hangup()
+	receiveOr(t, "ben's call ends", agent.Done())
+	c.hook("queuecall_done", `"service_agent_id":"ben"`)
+	c.comesTo("ben", "available")
+}
+
+// TestQueueWaitFlow holds that the caller hears the wait flow until the agent
+// has heard the whisper, with its place in variables, and that the conversation
+// is recorded and followed by a wrap-up.
+func TestQueueWaitFlow(t *testing.T) {
+	t.Parallel()
+	c := newCentre(t, ", whisper: true, record: wav, wrap_up: 700, wait_flow_id: wait", "anna")
+	calls := c.agent("anna", "1001")
+	caller := c.visit()
+	agent := take(t, calls)
+	e := newEar()
+	agent.Port().Attach(e, 8000)
+	receiveOr(t, "the agent hears the whisper", e.hears(30))
+	converse(t, caller, agent)
+	agent.Hangup()
+	receiveOr(t, "the caller's flow ends", caller.Done())
+	vars := c.ended("answered")
+	if vars["announced"] != "1" || vars["voipbin.queuecall.position"] != "1" || vars["voipbin.queuecall.wait_estimate"] != "180" {
+		t.Errorf("variables %v", vars)
+	}
+	c.hook("agent_status_updated", `"status":"wrap_up"`)
+	c.hook("recording_finished", `"status":"ended"`)
+	c.comesTo("anna", "available")
+}
+
+func TestQueueExitAndKick(t *testing.T) {
+	t.Parallel()
+	c := newCentre(t, `, exit_key: "1"`)
+	caller := c.visit()
+	c.hook("queuecall_waiting", "support")
+	press(caller, "1")
+	receiveOr(t, "the flow goes on", caller.Done())
+	c.ended("exit")
+	second := c.visit()
+	var list struct{ Result []resource.Queuecall }
+	c.hook("queuecall_waiting", `"position":1`)
+	for len(list.Result) != 2 || list.Result[0].Status != "waiting" {
+		c.api("GET", "/v1/queuecalls", nil, &list)
+	}
+	var kicked resource.Queuecall
+	c.api("POST", "/v1/queuecalls/"+list.Result[0].ID+"/kick", nil, &kicked)
+	if kicked.Status != "abandoned" || kicked.EndReason != "kicked" {
+		t.Errorf("kicked: %+v", kicked)
+	}
+	receiveOr(t, "the flow goes on", second.Done())
+	c.ended("kicked")
+	var stats struct{ Joined, Abandoned, Waiting int }
+	c.api("GET", "/v1/queues/support-queue-uuid/stats", nil, &stats)
+	if stats.Joined != 2 || stats.Abandoned != 2 || stats.Waiting != 0 {
+		t.Errorf("stats %+v", stats)
+	}
+}
+
+// TestQueueKickInService holds that a conversation ends with a kick, and the
+// agent is free.
+func TestQueueKickInService(t *testing.T) {
+	t.Parallel()
+	c := newCentre(t, "", "anna")
+	calls := c.agent("anna", "1001")
+	caller := c.visit()
+	agent := take(t, calls)
+	converse(t, caller, agent)
+	var q resource.Queuecall
+	if err := json.Unmarshal(c.hook("queuecall_serviced", ""), &q); err != nil {
+		t.Fatal(err)
+	}
+	c.api("DELETE", "/v1/queuecalls/"+q.ID, nil, &q)
+	if q.Status != "done" || q.EndReason != "kicked" {
+		t.Errorf("queuecall %+v", q)
+	}
+	receiveOr(t, "the agent's call ends", agent.Done())
+	receiveOr(t, "the caller's flow ends", caller.Done())
+	c.comesTo("anna", "available")
+}
+
+// TestQueueCallback holds that a caller who wants so is called back when it is
+// its turn.
+func TestQueueCallback(t *testing.T) {
+	t.Parallel()
+	c := newCentre(t, `, callback_key: "5"`, "anna")
+	caller, err := c.phone("+15557654321", "", nil).Dial(t.Context(), fmt.Sprintf("sip:+15550000000@%s", c.sip), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	receiveOr(t, "the menu answers", caller.UpSignal())
+	press(caller, "2")
+	c.hook("queuecall_waiting", "support")
+	press(caller, "5")
+	receiveOr(t, "the flow goes on", caller.Done())
+	c.ended("callback")
+	person := c.next(c.pickUp)
+	agent := take(t, c.agent("anna", "1001"))
+	called := receiveOr(t, "the person is called", person)
+	converse(t, called, agent)
+	called.Hangup()
+	receiveOr(t, "the agent's call ends", agent.Done())
+	c.hook("queuecall_done", `"service_agent_id":"anna"`)
+}
+
+func TestAgentCodesAndLogout(t *testing.T) {
+	t.Parallel()
+	c := newCentre(t, "", "anna")
+	p := c.phone("1001", "secret", nil)
+	for code, status := range map[string]string{"*71": "available", "*72": "away"} {
+		call, err := p.Dial(t.Context(), fmt.Sprintf("sip:%s@%s", code, c.sip), c.sip.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		receiveOr(t, code+" is answered", call.UpSignal())
+		c.hook("agent_status_updated", fmt.Sprintf("%q:%q", "status", status))
+		receiveOr(t, "the confirmation ends", call.Done())
+	}
+	if err := p.Register(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	c.comesTo("anna", "offline")
 }
