@@ -163,6 +163,10 @@ func (c *Call) dropLeg(l *Leg) {
 	l.close()
 }
 
+// firstResponse is how long a route may say nothing while there is another one
+// to try: the retransmissions of four seconds (RFC 3261 17.1.1.2), not of 32.
+const firstResponse = 4 * time.Second
+
 // inviteOptions fills in who calls whom. The caller holds the lock.
 func (c *Call) inviteOptions(t target, l *Leg) sip.InviteOptions {
 	o := sip.InviteOptions{
@@ -170,6 +174,9 @@ func (c *Call) inviteOptions(t target, l *Leg) sip.InviteOptions {
 		From: c.row.Source.Target, FromDisplay: c.row.Source.Name,
 		Offer:   l.sdp.Offer(sdp.SendRecv),
 		Headers: t.headers, User: t.user, Password: t.password,
+	}
+	if len(c.targets) > 0 {
+		o.FirstResponse = firstResponse
 	}
 	if c.anonymous {
 		// RFC 3323 4.1.1.3, with the identity for the carrier only (RFC 3325).
