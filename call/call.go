@@ -220,6 +220,9 @@ func (c *Call) Hangup(cause Cause) {
 		c.mu.Unlock()
 		return
 	}
+	if cause.Reason == ReasonNormal && c.row.TMProgressing == nil && c.row.Direction == resource.DirectionOutgoing {
+		cause = CauseOf(ReasonCancel)
+	}
 	c.ending = &cause
 	c.targets = nil
 	l := c.leg
@@ -275,6 +278,9 @@ func (c *Call) pickedUp(l *Leg) {
 	}
 	if c.become(resource.StatusProgressing) {
 		c.start()
+		if c.script != nil && !c.running {
+			go c.Hangup(CauseOf(ReasonNormal)) // a call of its own with nothing to run: answered and over
+		}
 	}
 }
 

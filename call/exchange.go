@@ -2,6 +2,7 @@ package call
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -40,6 +41,9 @@ type Config struct {
 	// Recorded is told of every finished recording, for flows that follow it.
 	// May be nil.
 	Recorded func(resource.Recording)
+	// RecordingURL is where the file of a finished recording can be downloaded,
+	// for its event; nil: the event names no place.
+	RecordingURL func(resource.Recording) string
 	// Music gives the music of a class at a rate; nil: the built-in piece for
 	// every class.
 	Music func(class string, rate int) (media.Source, error)
@@ -133,9 +137,16 @@ func (x *Exchange) Drain(ctx context.Context) {
 }
 
 // Close unregisters from carriers and closes the sockets. Calls must be over.
+// A peer that does not answer its BYE or CANCEL until ctx ends is no error:
+// nothing of ours is lost with it.
 func (x *Exchange) Close(ctx context.Context) error {
 	x.door.close()
-	return x.stack.Shutdown(ctx)
+	err := x.stack.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		x.cfg.Logger.Warn("closed before every peer had answered", "error", err)
+		return nil
+	}
+	return err
 }
 
 // Addrs are the bound SIP addresses.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"offhook/event"
@@ -212,22 +213,11 @@ func (c *Call) hear(k Keypress, by string) {
 // RecordingPath returns the file of a finished recording of a customer: by id,
 // or by the URL that the API shows.
 func (x *Exchange) RecordingPath(ctx context.Context, customerID, ref string) (string, error) {
-	id := ref
-	if i := lastSlash(ref); i >= 0 {
-		id = ref[i+1:]
-	}
+	id, _, _ := strings.Cut(ref, "?")
+	id = id[strings.LastIndexByte(id, '/')+1:]
 	r, err := rows.Recordings.Load(ctx, x.cfg.DB, customerID, id)
 	if err != nil {
 		return "", fmt.Errorf("recording %q: %w", ref, err)
 	}
 	return x.RecordingFile(r), nil
-}
-
-func lastSlash(s string) int {
-	for i := len(s) - 1; i >= 0; i-- {
-		if s[i] == '/' {
-			return i
-		}
-	}
-	return -1
 }

@@ -46,6 +46,8 @@ func (c *Call) RecordStart(ctx context.Context, o RecordOptions) (resource.Recor
 	if err != nil {
 		return resource.Recording{}, err
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	return r.row, nil
 }
 
@@ -131,7 +133,6 @@ func (c *Call) recordingRow(o RecordOptions) resource.Recording {
 	if row.Direction == "both" && !o.Mix {
 		row.Channels = 2
 	}
-	row.URL = "/v1.0/recordingfiles/" + row.ID
 	return row
 }
 
@@ -203,6 +204,10 @@ func (c *Call) recorded(r *recording, res recorder.Result) {
 	}
 	row := r.row
 	c.mu.Unlock()
+	told := row
+	if c.x.cfg.RecordingURL != nil {
+		told.URL = c.x.cfg.RecordingURL(row)
+	}
 	r.detach()
 	if res.Dropped > 0 {
 		c.log().Warn("recording lost sound", "recording", row.ID, "frames", res.Dropped)
@@ -212,7 +217,7 @@ func (c *Call) recorded(r *recording, res recorder.Result) {
 		if err := rows.Recordings.Put(tx, &row); err != nil {
 			return err
 		}
-		return tx.Emit(c.route(event.RecordingFinished(row)))
+		return tx.Emit(c.route(event.RecordingFinished(told)))
 	})
 	close(r.ended)
 	if c.x.cfg.Recorded != nil {
