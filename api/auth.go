@@ -134,7 +134,7 @@ type guard struct {
 }
 
 const (
-	guardBurst = 20
+	guardBurst = 500
 	guardEvery = 3 * time.Second
 	guardSize  = 10000 // addresses and known keys remembered
 )

@@ -118,6 +118,13 @@ func (s *Server) respond(e endpoint, r *http.Request, w http.ResponseWriter) (co
 	}
 	req := &request{Request: r, w: w, who: who}
 	var err error
+	if e.method == http.MethodGet || strings.Contains(e.path, "{id}") {
+		// What calls write is committed a moment later; whoever saw it happen
+		// must find it.
+		if err = s.db.Flush(r.Context()); err != nil {
+			return s.fail(w, r, err)
+		}
+	}
 	if e.body != nil {
 		if req.raw, err = readBody(w, r, e.maxBody); err != nil {
 			return s.fail(w, r, err)

@@ -103,7 +103,9 @@ func (s *Server) RecordingURL(rec resource.Recording) string {
 
 func (s *Server) recordingURL(ctx context.Context, rec resource.Recording) string {
 	base, _ := ctx.Value(baseKey{}).(string)
-	base = orElse(base, s.cfg.BaseURL)
+	if base == "" && s.cfg.BaseURL != nil {
+		base = s.cfg.BaseURL()
+	}
 	expires := strconv.FormatInt(time.Now().Add(linkLife).Unix(), 10)
 	signature, err := s.sign(ctx, rec.CustomerID, rec.ID, expires)
 	if err != nil {

@@ -40,7 +40,7 @@ type Config struct {
 	Domain             func() string                          // SIP domain that extensions register at; nil: unknown
 	RecordingFile      func(resource.Recording) (path string) // where a finished recording lies; nil: no downloads
 	Changed            func(kind, action string, row any)     // told after each change of a resource: created, updated or deleted, with *T
-	BaseURL            string                                 // for links in events; requests use the host that they were sent to
+	BaseURL            func() string                          // for links in events, such as http://192.0.2.1:8080; requests use the host that they were sent to; nil: links without a host
 
 	Live          Live
 	Conferences   Conferences

@@ -68,7 +68,10 @@ type DB struct {
 	counters counters
 }
 
-type counters struct{ jobs, commits, failed, rows, events, queued atomic.Uint64 }
+type counters struct {
+	handed                                      atomic.Uint64 // jobs on their way to the writer or done
+	jobs, commits, failed, rows, events, queued atomic.Uint64
+}
 
 // Counters are totals since the database was opened.
 type Counters struct {
@@ -152,16 +155,22 @@ func (db *DB) hand(ctx context.Context, j job) error {
 	if db.closed {
 		return fmt.Errorf("store: write: %w", ErrClosed)
 	}
+	db.counters.handed.Add(1)
 	select {
 	case db.jobs <- j:
 		return nil
 	case <-ctx.Done():
+		db.counters.handed.Add(^uint64(0))
 		return fmt.Errorf("store: write: %w", ctx.Err())
 	}
 }
 
-// Flush returns when everything that was handed over before is committed.
+// Flush returns when everything that was handed over before is committed; at
+// once when nothing waits.
 func (db *DB) Flush(ctx context.Context) error {
+	if settled := db.counters.jobs.Load(); settled == db.counters.handed.Load() {
+		return nil
+	}
 	return db.Write(ctx, func(*Tx) error { return nil })
 }
 
