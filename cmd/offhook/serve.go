@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -113,8 +114,8 @@ type Server struct {
 
 	deliveries sync.WaitGroup // of webhooks
 
-	key      string
-	policy   outbound.Policy
+	key    string
+	policy outbound.Policy
 
 	transcription *transcribe.Service // nil: no recogniser is configured
 }
@@ -140,6 +141,7 @@ func (s *Server) steps() []step {
 		{"access key", s.startKey, nil},
 		{"events", s.startEvents, s.stopEvents},
 		{"speech", s.startSpeech, s.stopSpeech},
+		{"http socket", s.listenHTTP, s.closeSocket},
 		{"media", s.startMedia, func(context.Context) error { return s.media.Close() }},
 		{"calls", s.makeExchange, nil},
 		{"dialer", s.makeDialer, nil},
@@ -312,10 +314,16 @@ func (s *Server) makeAPI(ctx context.Context) (err error) {
 		Conferences:   conferences{s.rooms}, Queues: queues{s}, Campaigns: campaigns{s.dialer}, Transcribes: s.transcribesAPI(),
 		Live: live{s.runner, s.exchange}, Registrations: registrations{s.exchange}, Carriers: carriers{s.exchange},
 	})
-	if err == nil {
-		s.deliveries.Go(func() { s.webhooks.Run(s.live) })
+	if err != nil {
+		return err
 	}
-	return err
+	for _, c := range s.api.Collectors() {
+		if err := registry.Register(c); err != nil {
+			return err
+		}
+	}
+	s.deliveries.Go(func() { s.webhooks.Run(s.live) })
+	return nil
 }
 
 // domain is where phones register, as the API shows it.
@@ -335,20 +343,27 @@ func (s *Server) domain() string {
 
 // baseURL is where others reach the API, as far as the configuration tells.
 func (s *Server) baseURL() string {
-	listen := s.cfg.HTTP.Listen
-	if s.listener != nil {
-		listen = s.listener.Addr().String()
+	at := s.listener.Addr().(*net.TCPAddr)
+	host := at.IP.String()
+	switch {
+	case !at.IP.IsUnspecified():
+	case s.cfg.SIP.ExternalIP != "":
+		host = s.cfg.SIP.ExternalIP
+	default:
+		host = ownAddress()
 	}
-	host, port, err := net.SplitHostPort(listen)
+	return "http://" + net.JoinHostPort(host, strconv.Itoa(at.Port))
+}
+
+// ownAddress is this machine's address towards others; without a network it is
+// the loopback's.
+func ownAddress() string {
+	conn, err := net.Dial("udp4", "192.0.2.1:9") // sends nothing
 	if err != nil {
-		return ""
+		return "127.0.0.1"
 	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		if host = s.cfg.SIP.ExternalIP; host == "" {
-			host = s.domain()
-		}
-	}
-	return "http://" + net.JoinHostPort(host, port)
+	defer conn.Close()
+	return conn.LocalAddr().(*net.UDPAddr).IP.String()
 }
 
 // changed lets the exchange, conferences and queues heed a changed resource at once.
@@ -402,10 +417,21 @@ func (s *Server) stopExchange(ctx context.Context) error {
 	return errors.Join(s.rooms.Close(ctx), s.closeTranscribes(ctx), s.exchange.Close(ctx))
 }
 
-func (s *Server) startHTTP(ctx context.Context) (err error) {
-	if s.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", s.cfg.HTTP.Listen); err != nil {
+// listenHTTP takes the API's socket early: links to the API are made of it.
+func (s *Server) listenHTTP(ctx context.Context) (err error) {
+	s.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", s.cfg.HTTP.Listen)
+	return err
+}
+
+// closeSocket closes it where the API never came to serve on it.
+func (s *Server) closeSocket(context.Context) error {
+	if err := s.listener.Close(); !errors.Is(err, net.ErrClosed) {
 		return err
 	}
+	return nil
+}
+
+func (s *Server) startHTTP(context.Context) error {
 	s.http = &http.Server{Handler: s.api, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
 	go func() {
