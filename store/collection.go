@@ -189,6 +189,7 @@ func (c *Collection[T, P]) Delete(tx *Tx, customerID, id string) error {
 // note counts a written row and forgets what was remembered of a customer.
 func (c *Collection[T, P]) note(tx *Tx, id *resource.Identity) {
 	tx.rows++
+	tx.outdate(c.kind)
 	if c.kind == "customer" {
 		delete(tx.w.hasWebhook, id.ID)
 	}

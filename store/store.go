@@ -65,6 +65,7 @@ type DB struct {
 	events []func([]resource.Event)
 	queued []func(map[resource.Endpoint]int64)
 
+	versions sync.Map // kind → *atomic.Uint64, of the kinds that have a Cache
 	counters counters
 }
 

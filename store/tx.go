@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"offhook/resource"
@@ -19,6 +20,7 @@ type Tx struct {
 	rows       uint64
 	deliveries uint64
 	endpoints  map[resource.Endpoint]int64 // the first number queued for each
+	outdated   []*atomic.Uint64            // versions of the caches of what was written
 }
 
 // marker is a state of a Tx to come back to.

@@ -161,6 +161,7 @@ func (w *writer) transact(batch []job) (tx *Tx, results []error, err error) {
 		w.hasWebhook, w.forgetAt = map[string]bool{}, now.Add(customerLife)
 	}
 	tx = &Tx{w: w}
+	defer tx.forget()
 	for i, j := range batch {
 		if results[i], err = w.attempt(tx, j); err != nil {
 			break

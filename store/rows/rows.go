@@ -4,6 +4,7 @@ package rows
 
 import (
 	"context"
+	"strings"
 
 	"offhook/resource"
 	"offhook/store"
@@ -14,6 +15,7 @@ const (
 	KeyLive      = "live"      // "1" for what has not ended: after a crash these rows are closed
 	KeyExtension = "extension" // an extension's number
 	KeyNumber    = "number"    // a number as written
+	KeyRange     = "range"     // "1" for a number that stands for all that begin so: "+49301*"
 	KeyToken     = "token"     // SHA-256 of an access key
 	KeyParent    = "parent"    // what the row belongs to: outdial, campaign, conference, queue, call …
 	KeyStatus    = "status"
@@ -35,7 +37,11 @@ var (
 	})
 	Tags    = store.NewCollection[resource.Tag]("tag", nil)
 	Numbers = store.NewCollection("number", func(n *resource.Number) []store.Key {
-		return []store.Key{{Name: KeyNumber, Value: n.Number, Unique: true}}
+		keys := []store.Key{{Name: KeyNumber, Value: n.Number, Unique: true}}
+		if strings.HasSuffix(n.Number, "*") {
+			keys = append(keys, store.Key{Name: KeyRange, Value: "1"})
+		}
+		return keys
 	})
 	Extensions = store.NewCollection("extension", func(e *resource.Extension) []store.Key {
 		return []store.Key{{Name: KeyExtension, Value: e.Extension, Unique: true}}
