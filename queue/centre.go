@@ -146,12 +146,39 @@ func (c *Centre) SetStatus(customerID, agentID, status string) error {
 	return err
 }
 
+// Engaged says that the agents who are reached at any of some targets are on a
+// call, of a queue or not, until ended is closed. It returns then.
+func (c *Centre) Engaged(customerID, callID string, ended <-chan struct{}, targets ...string) {
+	var agents []string
+	c.with(customerID, func(f *floor, now time.Time) {
+		for _, a := range f.agents {
+			if !a.reachedAt(targets) {
+				continue
+			}
+			agents = append(agents, a.ID)
+			if a.CallID == "" {
+				a.CallID = callID
+			}
+			f.line.Engaged(now, a.ID)
+		}
+	})
+	if len(agents) == 0 {
+		return
+	}
+	<-ended
+	c.with(customerID, func(f *floor, now time.Time) {
+		for _, id := range agents {
+			f.line.Disengaged(now, id)
+		}
+	})
+}
+
 // Agents returns a customer's agents as they are now.
 func (c *Centre) Agents(customerID string) []resource.Agent {
 	var list []resource.Agent
 	c.with(customerID, func(f *floor, _ time.Time) {
 		for _, a := range f.agents {
-			list = append(list, *a)
+			list = append(list, a.Agent)
 		}
 	})
 	return list

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"math"
+	"slices"
 	"time"
 
 	"offhook/event"
@@ -17,7 +18,7 @@ type floor struct {
 	customerID string
 	line       *Line
 	desks      map[string]*desk
-	agents     map[string]*resource.Agent
+	agents     map[string]*person
 	visits     map[string]*visit
 	rung       map[string]chan struct{} // by agent: closed when the last attempt is over
 	timer      *time.Timer              // the line's next alarm
@@ -32,13 +33,31 @@ type desk struct {
 	dirty   bool
 }
 
+// person is an agent's row and where the agent is reached.
+type person struct {
+	resource.Agent
+	targets map[string]bool
+}
+
+func newPerson(a resource.Agent) *person {
+	p := &person{a, map[string]bool{}}
+	for _, address := range a.Addresses {
+		p.targets[address.Target] = true
+	}
+	return p
+}
+
+func (p *person) reachedAt(targets []string) bool {
+	return slices.ContainsFunc(targets, func(t string) bool { return p.targets[t] })
+}
+
 // attempt is an agent who is rung for a caller.
 type attempt struct{ cancel context.CancelFunc }
 
 func newFloor(c *Centre, customerID string) *floor {
 	return &floor{
 		c: c, customerID: customerID, line: NewLine(c.cfg.Seed), desks: map[string]*desk{},
-		agents: map[string]*resource.Agent{}, visits: map[string]*visit{}, rung: map[string]chan struct{}{},
+		agents: map[string]*person{}, visits: map[string]*visit{}, rung: map[string]chan struct{}{},
 	}
 }
 
@@ -80,7 +99,7 @@ func (f *floor) setAgent(now time.Time, a resource.Agent) {
 	if known := f.agents[a.ID]; known != nil {
 		a.Status, a.TMStatus, a.CallID, a.CallsTaken = known.Status, known.TMStatus, known.CallID, known.CallsTaken
 	}
-	f.agents[a.ID] = &a
+	f.agents[a.ID] = newPerson(a)
 	f.line.SetAgent(now, a.ID, Profile{Tags: a.TagIDs, Skills: a.Skills}, status)
 }
 
@@ -132,7 +151,7 @@ func (f *floor) agentChanged(ch AgentChange) {
 	if ch.Status != Busy {
 		a.CallID = ""
 	}
-	f.c.cfg.Ledger.Agent(*a, event.AgentStatusUpdated)
+	f.c.cfg.Ledger.Agent(a.Agent, event.AgentStatusUpdated)
 }
 
 // callerChanged tells a caller's state and remembers it.
@@ -168,13 +187,13 @@ func (f *floor) save(v *visit, events ...string) {
 
 // attempt rings an agent for a caller. An attempt for the same agent that was
 // withdrawn a moment ago ends first, so that the phone is not called twice.
-func (f *floor) attempt(now time.Time, v *visit, a *resource.Agent) {
+func (f *floor) attempt(now time.Time, v *visit, a *person) {
 	ctx, cancel := context.WithCancel(v.ctx)
 	at := &attempt{cancel}
 	v.attempts[a.ID] = at
 	before, over := f.rung[a.ID], make(chan struct{})
 	f.rung[a.ID] = over
-	r := Ring{CustomerID: f.customerID, CallID: v.who.CallID, Agent: *a, Source: v.who.Party, Timeout: defaultRing}
+	r := Ring{CustomerID: f.customerID, CallID: v.who.CallID, Agent: a.Agent, Source: v.who.Party, Timeout: defaultRing}
 	if v.back {
 		r.CallID = ""
 	}

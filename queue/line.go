@@ -99,9 +99,11 @@ type agent struct {
 	seat    int // place in the order of round_robin
 	profile Profile
 	status  string
-	next    string  // the status that follows the call, where it was set meanwhile
-	caller  *caller // who it is reserved for
-	onCall  bool
+	next    string    // the status that follows the call, where it was set meanwhile
+	caller  *caller   // who it is reserved for
+	onCall  bool      // of a queue
+	calls   int       // all that the agent is on, of queues or not
+	chosen  bool      // busy because the agent said so
 	queue   *line     // of the call
 	since   time.Time // of the status
 	took    time.Time // when the call was answered
@@ -237,7 +239,7 @@ func (l *Line) SetStatus(now time.Time, agentID, status string) bool {
 	switch {
 	case a == nil:
 		return false
-	case a.onCall:
+	case a.onCall, a.elsewhere():
 		a.next = status
 		if status == Available {
 			a.next = "" // after the wrap-up
@@ -253,7 +255,10 @@ func (l *Line) SetStatus(now time.Time, agentID, status string) bool {
 		a.caller = nil
 		l.step.Withdrawn = append(l.step.Withdrawn, Offer{c.id, a.id})
 	}
-	a.fails, a.rest = 0, time.Time{}
+	a.fails, a.rest, a.chosen = 0, time.Time{}, status == Busy
+	if status == Available && a.calls > 0 {
+		status = Busy // with somebody else
+	}
 	l.become(now, a, status)
 	if c != nil {
 		l.back(now, c)
@@ -319,11 +324,18 @@ func (l *Line) withdraw(now time.Time, c *caller) {
 // idle gives an agent that has nobody to serve its next status and, if that is
 // available, its next caller.
 func (l *Line) idle(now time.Time, a *agent) {
+	if a.calls > 0 && a.next == "" {
+		l.become(now, a, Busy)
+		return
+	}
 	status := cmp.Or(a.next, Available)
-	a.next = ""
+	a.next, a.chosen = "", a.next == Busy
 	l.become(now, a, status)
 	l.employ(now, a)
 }
+
+// elsewhere reports whether an agent would be available but for a call.
+func (a *agent) elsewhere() bool { return a.status == Busy && !a.onCall && !a.chosen && a.calls > 0 }
 
 // become tells an agent's status and keeps the free lists right.
 func (l *Line) become(now time.Time, a *agent, status string) {

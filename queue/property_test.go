@@ -74,9 +74,15 @@ func (w *walk) step() string {
 		c := fmt.Sprint(w.pick(w.joined + 1))
 		w.Leave(w.now, c)
 		return "leave " + c
-	case n < 80:
+	case n < 75:
 		w.Released(w.now, agent)
 		return "released " + agent
+	case n < 78:
+		w.Engaged(w.now, agent)
+		return "engaged " + agent
+	case n < 82:
+		w.Disengaged(w.now, agent)
+		return "disengaged " + agent
 	case n < 92:
 		status := []string{Available, Available, Away, Busy, Offline}[w.pick(5)]
 		w.SetStatus(w.now, agent, status)
@@ -131,6 +137,8 @@ func (w *walk) faultOfAgent(a *agent) string {
 	case a.status != Ringing && a.caller != nil && a.caller.agent != a:
 		return "is reserved for somebody else's caller"
 	case a.onCall != (a.status == Busy && a.onCall):
+		return "is on a call"
+	case a.status == Available && a.calls > 0:
 		return "is on a call"
 	case a.status == WrapUp && w.now.After(a.since.Add(a.wrapUp)):
 		return "wraps up for ever"

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"offhook/call"
+	"offhook/event"
 	"offhook/flow"
 	"offhook/queue"
 	"offhook/resource"
@@ -24,6 +25,7 @@ func (s *Server) startQueues(ctx context.Context) error {
 	}
 	s.queues = queue.New(queue.Config{Switch: agentRinger{s.exchange}, Ledger: ledger, Logger: s.log, Seed: uint64(time.Now().UnixNano())})
 	go s.queues.Run(s.live)
+	s.db.OnCommit(s.callsAnswered)
 	s.exchange.OnFeature(s.agentCode)
 	s.exchange.OnRegistration(s.phoneChanged)
 	return ledger.Load(ctx, s.queues)
@@ -330,4 +332,38 @@ func (s *Server) reachable(a resource.Agent) bool {
 		}
 	}
 	return false
+}
+
+// callsAnswered lets the queues know of calls that agents are on. It is told of
+// committed events.
+func (s *Server) callsAnswered(events []resource.Event) {
+	for _, e := range events {
+		if e.Type != event.CallProgressing {
+			continue
+		}
+		if c, up := s.exchange.Find(e.CustomerID, e.ResourceID); up {
+			go s.engage(c)
+		}
+	}
+}
+
+// engage keeps the agent of a call from being rung until it is over.
+func (s *Server) engage(c *call.Call) {
+	row := c.Snapshot()
+	who := row.Destination
+	if row.Direction == resource.DirectionIncoming {
+		who = row.Source
+	}
+	targets := []string{who.Target}
+	if who.Type == resource.TypeExtension {
+		for _, number := range []string{who.Target, who.TargetName} {
+			list, err := rows.Extensions.Find(s.live, s.db, rows.KeyExtension, number)
+			for _, e := range list {
+				if err == nil && e.CustomerID == row.CustomerID {
+					targets = append(targets, e.ID, e.Extension)
+				}
+			}
+		}
+	}
+	s.queues.Engaged(row.CustomerID, row.ID, c.Ended(), targets...)
 }

@@ -394,3 +394,42 @@ func TestAgentCodesAndLogout(t *testing.T) {
 	}
 	c.comesTo("anna", "offline")
 }
+
+// TestAgentElsewhere holds that an agent who talks to somebody else is not rung,
+// and that one who got a caller by a transfer is busy, while the one who gave it
+// away is free.
+func TestAgentElsewhere(t *testing.T) {
+	t.Parallel()
+	c := newCentre(t, "", "anna", "ben")
+	anna := c.agent("anna", "1001")
+	other, err := c.phone("1999", "secret", nil).Dial(t.Context(), fmt.Sprintf("sip:1001@%s", c.sip), c.sip.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	direct := take(t, anna)
+	c.comesTo("anna", "busy")
+	caller := c.visit()
+	c.hook("queuecall_waiting", "support")
+	select {
+	case <-anna:
+		t.Error("an agent who talks is rung")
+	default:
+	}
+	other.Hangup()
+	receiveOr(t, "the direct call ends", direct.Done())
+	first := take(t, anna)
+	converse(t, caller, first)
+	ben := c.agent("ben", "1002")
+	c.api("POST", "/v1/calls/"+c.comesTo("anna", "busy").CallID+"/transfer",
+		map[string]any{"type": "blind", "destination": map[string]string{"type": "agent", "target": "ben"}}, nil)
+	second := take(t, ben)
+	heard := hears(second, callerPitch)
+	receiveOr(t, "anna's call ends", first.Done())
+	receiveOr(t, "ben hears the caller", heard)
+	c.comesTo("ben", "busy")
+	c.comesTo("anna", "available")
+	second.Hangup()
+	receiveOr(t, "the caller's flow ends", caller.Done())
+	c.comesTo("ben", "available")
+	c.ended("answered")
+}
