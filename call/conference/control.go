@@ -2,6 +2,7 @@ package conference
 
 import (
 	"context"
+	"slices"
 
 	"offhook/call"
 	"offhook/event"
@@ -164,17 +165,39 @@ func (r *Rooms) Play(ctx context.Context, customerID, conferenceID string, p flo
 	return nil
 }
 
-// Attach gives sink all that is said and played in a conference, as what was
-// said, at hz samples a second, until detach is called or the last member has
+// Listen returns what lets sinks have all that is said and played in a
+// conference, as what was said, until they are detached or the last member has
 // left, which closes empty. ErrEmpty when nobody is in it.
-func (r *Rooms) Attach(customerID, conferenceID string, sink media.Sink, hz int) (detach func(), empty <-chan struct{}, err error) {
+func (r *Rooms) Listen(customerID, conferenceID string) (attach func(sink media.Sink, rate int) (detach func()), empty <-chan struct{}, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	room := r.rooms[key{customerID, conferenceID}]
 	if room == nil || room.bridge == nil {
 		return nil, nil, ErrEmpty
 	}
-	return room.bridge.Attach(sink, hz), room.empty, nil
+	return room.bridge.Attach, room.empty, nil
+}
+
+// Transcribed notes on a conference's row that a transcription of it has begun,
+// or that it is over.
+func (r *Rooms) Transcribed(customerID, conferenceID, transcribeID string, over bool) {
+	r.cfg.DB.Enqueue(func(tx *store.Tx) error {
+		return update(tx, key{customerID, conferenceID}, func(c *resource.Conference) bool {
+			known := slices.Contains(c.TranscribeIDs, transcribeID)
+			if !known {
+				c.TranscribeIDs = append(c.TranscribeIDs, transcribeID)
+			}
+			switch {
+			case !over && !known:
+				c.TranscribeID = transcribeID
+			case over && c.TranscribeID == transcribeID:
+				c.TranscribeID = ""
+			default: // an end may be told before its beginning
+				return !known
+			}
+			return true
+		})
+	})
 }
 
 // prompt turns a flow's prompt into a call's.

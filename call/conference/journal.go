@@ -139,11 +139,11 @@ func closeStay(tx *store.Tx, row *resource.Conferencecall) error {
 
 // settle brings a conference's row to what is true when nobody is in it.
 func settle(tx *store.Tx, c *resource.Conference) error {
-	if c.ParticipantCount == 0 && len(c.ConferencecallIDs) == 0 && c.RecordingID == "" && c.Status != terminating {
+	if c.ParticipantCount == 0 && len(c.ConferencecallIDs) == 0 && c.RecordingID == "" && c.TranscribeID == "" && c.Status != terminating {
 		return nil
 	}
 	return update(tx, key{c.CustomerID, c.ID}, func(row *resource.Conference) bool {
-		row.ParticipantCount, row.ConferencecallIDs, row.RecordingID = 0, []string{}, ""
+		row.ParticipantCount, row.ConferencecallIDs, row.RecordingID, row.TranscribeID = 0, []string{}, "", ""
 		if row.Status == terminating {
 			row.Status, row.TMEnd = terminated, resource.Now()
 		}

@@ -108,25 +108,36 @@ func TestPlay(t *testing.T) {
 	}
 }
 
-// TestAttach listens to a whole conference until the last has left.
-func TestAttach(t *testing.T) {
+// TestListen listens to a whole conference until the last has left.
+func TestListen(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.conference(resource.Conference{Identity: resource.Identity{ID: "board"}})
 	b.number("+15550000001", join("board", ""))
-	if _, _, err := b.rooms.Attach(customer, "board", newEar(), earRate); err == nil {
+	if _, _, err := b.rooms.Listen(customer, "board"); err == nil {
 		t.Error("an empty conference is listened to")
 	}
 	ann := b.enter("ann", annHz, "PCMU", "+15550000001")
 	all := &party{name: "the listener", ear: newEar()}
-	detach, empty, err := b.rooms.Attach(customer, "board", all.ear, earRate)
+	attach, empty, err := b.rooms.Listen(customer, "board")
 	must(t, err)
+	detach := attach(all.ear, earRate)
+	b.rooms.Transcribed(customer, "board", "first", false)
+	b.rooms.Transcribed(customer, "board", "second", false)
+	b.rooms.Transcribed(customer, "board", "first", true)
+	if c := b.shown("board"); c.TranscribeID != "second" || len(c.TranscribeIDs) != 2 {
+		t.Errorf("row %+v", c)
+	}
 	bob := b.enter("bob", bobHz, "G722", "+15550000001")
 	matrix(t, "listened to", map[*party]string{all: "ann bob", ann: "bob", bob: "ann"})
 	ann.Hangup()
 	bob.Hangup()
 	wait(t, "everybody gone", empty)
 	detach()
+	b.rooms.Transcribed(customer, "board", "second", true)
+	if c := b.shown("board"); c.TranscribeID != "" {
+		t.Errorf("row %+v", c)
+	}
 }
 
 // TestConnect joins a conference by a connect in another call's flow.

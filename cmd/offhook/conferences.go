@@ -5,9 +5,11 @@ import (
 	"errors"
 	"time"
 
+	"offhook/assistant/transcribe"
 	"offhook/call/conference"
 	"offhook/flow"
 	"offhook/resource"
+	"offhook/store"
 )
 
 // conferences lets the API reach live conferences: it implements
@@ -73,4 +75,17 @@ func (c conferences) Play(customerID, id string, p flow.Prompt) error {
 	ctx, cancel := context.WithTimeout(context.Background(), conferenceTime)
 	defer cancel()
 	return outside(c.rooms.Play(ctx, customerID, id, p))
+}
+
+// sound is a conference for transcription: what is said and played in it is
+// one voice.
+func (c conferences) sound(db *store.DB, customerID, id string) (transcribe.Sound, error) {
+	attach, empty, err := c.rooms.Listen(customerID, id)
+	if err != nil {
+		return transcribe.Sound{}, err
+	}
+	return transcribe.Sound{
+		CustomerID: customerID, ReferenceType: "conference", ReferenceID: id, Attach: attach, Ended: empty,
+		Emit: func(e resource.Event) { db.Enqueue(func(tx *store.Tx) error { return tx.Emit(e) }) },
+	}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"offhook/call/phone"
 	"offhook/resource"
 )
 
@@ -111,6 +112,38 @@ numbers: [{id: dial-in, number: "+15554444444", call_flow_id: dial-in}]
 	}
 	if status, raw := w.request("POST", "/v1/conferences/none/recording_start", `{}`); status != 404 {
 		t.Errorf("recording of no conference: %d %s", status, raw)
+	}
+}
+
+// TestConferenceTranscription writes down what is said in a conference.
+func TestConferenceTranscription(t *testing.T) {
+	w := newWorld(t, `
+conferences: [{id: board, name: Board}]
+flows: [{id: dial-in, actions: [{type: conference_join, option: {conference_id: board}}]}]
+numbers: [{id: dial-in, number: "+15554444444", call_flow_id: dial-in}]
+`, withVosk(newFakeVosk(t)))
+	if status, raw := w.request("POST", "/v1/conferences/board/transcribe_start", `{}`); status != 409 || !strings.Contains(string(raw), "CONFERENCE_EMPTY") {
+		t.Errorf("transcription of an empty conference: %d %s", status, raw)
+	}
+	events := w.watch("customer_id:<your-id>:transcript:*")
+	a, b := w.dial("+15554444444"), w.dial("+15554444444")
+	w.hook("conference_participant_joined", `"participant_count":2`)
+	receiveOr(t, "the second hears the first", talk(a, b))
+	a.Play(nil)
+	var room resource.Conference
+	w.api("POST", "/v1/conferences/board/transcribe_start", `{"language": "en-US"}`, &room)
+	if room.TranscribeID == "" {
+		t.Errorf("while it is transcribed: %+v", room)
+	}
+	for _, c := range []*phone.Call{a, b} {
+		say(t, c, "how can I help you")
+		if r := words(t, events); r.Message != "how can I help you" || r.TranscribeID != room.TranscribeID || r.ReferenceID != "board" {
+			t.Errorf("transcript %+v", r)
+		}
+	}
+	w.api("POST", "/v1/conferences/board/transcribe_stop", `{}`, &room)
+	if room.TranscribeID != "" || len(room.TranscribeIDs) != 1 {
+		t.Errorf("after that: %+v", room)
 	}
 }
 

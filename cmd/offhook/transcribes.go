@@ -70,6 +70,9 @@ func (s *Server) transcribesAPI() api.Transcribes {
 
 // transcribed runs the flow that follows a transcription.
 func (s *Server) transcribed(t resource.Transcribe) {
+	if t.ReferenceType == "conference" {
+		s.rooms.Transcribed(t.CustomerID, t.ReferenceID, t.ID, true)
+	}
 	if t.OnEndFlowID == "" {
 		return
 	}
@@ -111,7 +114,24 @@ func (t transcribes) start(ctx context.Context, customerID string, r api.Transcr
 		}
 		return t.s.transcription.Start(transcribe.OfCall(c), o)
 	}
+	if r.ReferenceType == "conference" {
+		return t.conference(customerID, r.ReferenceID, o)
+	}
 	return resource.Transcribe{}, fmt.Errorf("%w: a %s can't be transcribed", call.ErrState, r.ReferenceType)
+}
+
+// conference transcribes a conference until the last has left it.
+func (t transcribes) conference(customerID, id string, o transcribe.Request) (resource.Transcribe, error) {
+	src, err := conferences{t.s.rooms}.sound(t.s.db, customerID, id)
+	if err != nil {
+		return resource.Transcribe{}, outside(err)
+	}
+	o.Direction = "in"
+	row, err := t.s.transcription.Start(src, o)
+	if err == nil {
+		t.s.rooms.Transcribed(customerID, id, row.ID, false)
+	}
+	return row, err
 }
 
 // Stop implements api.Transcribes.
