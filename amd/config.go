@@ -27,12 +27,17 @@ type Config struct {
 	OnsetVoiced      float64 `json:"onset_voiced_ms" unit:"ms" default:"60" min:"20" max:"500" help:"the least voiced sound that makes an utterance; a dropped receiver has none"`
 	Bridge           float64 `json:"bridge_ms" unit:"ms" default:"200" min:"20" max:"1000" help:"stop consonants, weak syllables and two lost packets fall between parts of one utterance"`
 
-	EndShort   float64 `json:"end_short_ms" unit:"ms" default:"1300" min:"200" max:"4000" help:"silence that ends a short answer; machines that say hello first and pause go on earlier, a person is still answered within two seconds"`
+	EndShort   float64 `json:"end_short_ms" unit:"ms" default:"1250" min:"200" max:"4000" help:"silence that ends a short answer; machines that say hello first and pause go on earlier, a person is still answered within two seconds"`
 	EndMiddle  float64 `json:"end_middle_ms" unit:"ms" default:"1200" min:"200" max:"4000" help:"silence that ends an answer of middle length; a beep is due by then"`
 	EndLong    float64 `json:"end_long_ms" unit:"ms" default:"1150" min:"200" max:"4000" help:"silence that ends a long answer; machines pause for less between sentences"`
 	ShortTalk  float64 `json:"short_talk_ms" unit:"ms" default:"700" min:"100" max:"5000" help:"an answer of up to this length is short: hello, a name"`
 	MiddleTalk float64 `json:"middle_talk_ms" unit:"ms" default:"2000" min:"200" max:"10000" help:"an answer of this length is of middle length: a company and a name; in between the silence changes evenly"`
 	LongTalk   float64 `json:"long_talk_ms" unit:"ms" default:"3400" min:"200" max:"20000" help:"an answer from this length on is long: a receptionist's"`
+
+	RepeatFirst  float64 `json:"repeat_first_ms" unit:"ms" default:"1000" min:"0" max:"5000" help:"a first utterance of up to this length may be repeated: hello? hello?"`
+	RepeatSecond float64 `json:"repeat_second_ms" unit:"ms" default:"460" min:"0" max:"5000" help:"the longest second utterance that counts as a repetition"`
+	RepeatPause  float64 `json:"repeat_pause_ms" unit:"ms" default:"700" min:"100" max:"5000" help:"the shortest pause before a repetition; those inside a greeting are shorter"`
+	RepeatQuiet  float64 `json:"repeat_quiet_ms" unit:"ms" default:"260" min:"40" max:"4000" help:"silence after a repetition that makes it one"`
 
 	MachineTalk  float64 `json:"machine_talk_ms" unit:"ms" default:"3600" min:"500" max:"20000" help:"hardly anybody greets for so long without waiting for an answer, nearly every machine does"`
 	LimitMachine float64 `json:"limit_machine_ms" unit:"ms" default:"1700" min:"200" max:"20000" help:"at the limit, a greeting of this length that no silence has ended yet is a machine's"`

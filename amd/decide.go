@@ -19,6 +19,9 @@ func (d *Detector) decide() {
 		case span >= frames(d.c.MachineTalk):
 			d.decideAs(Machine, CauseLongTalk)
 			return
+		case d.repeats() && !d.toneRuns():
+			d.decideAs(Human, CauseRepeat)
+			return
 		case quiet >= d.turnEnd(span) && !d.toneRuns():
 			d.decideAs(Human, CauseEndOfTurn)
 			return
@@ -27,6 +30,14 @@ func (d *Detector) decide() {
 	if d.frames-d.answered >= frames(d.c.Limit) {
 		d.atLimit(false)
 	}
+}
+
+// repeats reports whether a short word came twice, as when nobody answers a
+// hello, and then nothing for a moment.
+func (d *Detector) repeats() bool {
+	t, c := &d.talk, &d.c
+	return t.islands == 2 && t.first <= frames(c.RepeatFirst) && t.last <= frames(c.RepeatSecond) &&
+		t.lastPause >= frames(c.RepeatPause) && min(t.still, d.frames-t.end) >= frames(c.RepeatQuiet)
 }
 
 // toneRuns reports whether a tone sounds that may become a beep.

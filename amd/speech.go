@@ -98,6 +98,10 @@ type talk struct {
 	islands    int     // parts with pauses of more than Bridge between
 	longest    int     // the longest island
 	pause      int     // the longest pause between islands
+	first      int     // the first island
+	last       int     // the last one
+	lastPause  int     // before the last
+	still      int     // frames since one that was above the floor or the threshold
 	peak       float32 // dBov
 	floor      float32
 	threshold  float32
@@ -139,6 +143,9 @@ func (h *history) segment(c *Config) talk {
 	if start >= 0 {
 		t.island(start, end, voiced >= need)
 	}
+	for t.still < min(h.n, historyFrames) && h.level[(h.n-1-t.still)%historyFrames] < max(least, min(t.threshold, t.peak-26)) {
+		t.still++
+	}
 	return t
 }
 
@@ -179,10 +186,12 @@ func (t *talk) island(start, end int, speech bool) {
 		return
 	}
 	if t.onset < 0 {
-		t.onset = start
+		t.onset, t.first = start, end-start
 	} else {
-		t.pause = max(t.pause, start-t.end)
+		t.lastPause = start - t.end
+		t.pause = max(t.pause, t.lastPause)
 	}
+	t.last = end - start
 	t.islands++
 	t.end = end
 	t.voiced += end - start

@@ -18,6 +18,7 @@ const (
 // Causes of results.
 const (
 	CauseEndOfTurn  = "end_of_turn"   // human: a greeting, then silence for an answer
+	CauseRepeat     = "repeated"      // human: a short word twice
 	CauseShortAtEnd = "short_answer"  // human: at the limit a short greeting had just ended
 	CauseLongTalk   = "long_greeting" // machine: talks on and on
 	CauseLateTalk   = "late_greeting" // machine: began late and still talks at the limit
