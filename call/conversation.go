@@ -47,7 +47,26 @@ func (v *conversation) join(c *Call) (*seat, error) {
 		return nil, err
 	}
 	v.seats = append(v.seats, s)
+	v.heedHolds()
 	return s, nil
+}
+
+// heedHolds lets everybody hear music whose other side has put it on hold
+// before it sat down here. The caller holds the lock.
+func (v *conversation) heedHolds() {
+	for _, s := range v.seats {
+		s.call.mu.Lock()
+		holds := s.call.partyHolds
+		s.call.mu.Unlock()
+		if !holds {
+			continue
+		}
+		for _, other := range v.seats {
+			if other != s {
+				other.call.holdMusic(true)
+			}
+		}
+	}
 }
 
 // enter puts the call's port on the conversation's bridge. The caller holds
@@ -172,6 +191,7 @@ func (v *conversation) adopt(s *seat) error {
 		return err
 	}
 	v.seats = append(v.seats, s)
+	v.heedHolds()
 	return nil
 }
 
