@@ -164,7 +164,7 @@ func (d *door) customerAt(domain string) string {
 		}
 	}
 	for _, id := range []string{domain, label} {
-		if _, err := rows.Customers.Load(context.Background(), d.x.cfg.DB, id, id); err == nil {
+		if _, err := d.x.directory.customers.Load(context.Background(), id, id); err == nil {
 			return id
 		}
 	}
@@ -174,7 +174,7 @@ func (d *door) customerAt(domain string) string {
 // extensionAt finds the extension that logs in as user at a domain. A user
 // that only one customer has needs no domain.
 func (d *door) extensionAt(user, domain string) *resource.Extension {
-	list, err := rows.Extensions.Find(context.Background(), d.x.cfg.DB, rows.KeyExtension, user)
+	list, err := d.x.directory.extensions.Find(context.Background(), rows.KeyExtension, user)
 	if err != nil || len(list) == 0 {
 		return nil
 	}

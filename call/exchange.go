@@ -54,6 +54,9 @@ type Exchange struct {
 	cfg   Config
 	stack *sip.Stack
 	door  *door // who may come in
+
+	directory directory
+
 	hooks hooks
 
 	mu       sync.RWMutex
@@ -79,7 +82,7 @@ func New(cfg Config) (*Exchange, error) {
 	if cfg.Domain == "" {
 		cfg.Domain = "offhook"
 	}
-	x := &Exchange{cfg: cfg, calls: map[string]*Call{}, presses: make(chan press, 4096)}
+	x := &Exchange{cfg: cfg, calls: map[string]*Call{}, presses: make(chan press, 4096), directory: newDirectory(cfg.DB)}
 	x.transfers.live = map[string]*Handover{}
 	door, err := newDoor(x)
 	if err != nil {

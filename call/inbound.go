@@ -190,7 +190,7 @@ func (x *Exchange) destination(d *sip.Dialog, who caller) Script {
 	if e := x.extensionByNumber(ctx, who.customerID, user); e != nil {
 		return connectTo(resource.Address{Type: resource.TypeExtension, Target: e.Extension})
 	}
-	if _, err := rows.Agents.Load(ctx, x.cfg.DB, who.customerID, user); err == nil {
+	if _, err := x.directory.agents.Load(ctx, who.customerID, user); err == nil {
 		return connectTo(resource.Address{Type: resource.TypeAgent, Target: user})
 	}
 	to := resource.Address{Type: resource.TypeTel, Target: user}

@@ -64,12 +64,12 @@ func (x *Exchange) telPlan(ctx context.Context, customerID string, d resource.Ad
 		p.targets = []target{x.ourselves(customerID, resource.TypeTel, d.Target)}
 		return p
 	}
-	routes, err := rows.All(ctx, x.cfg.DB, rows.Routes, customerID)
+	routes, err := x.directory.routes.All(ctx, customerID)
 	if err != nil {
 		p.fault = err.Error()
 		return p
 	}
-	routes = slices.DeleteFunc(routes, func(r *resource.Route) bool { return !routeMatches(r.Target, d.Target) })
+	routes = slices.DeleteFunc(slices.Clone(routes), func(r *resource.Route) bool { return !routeMatches(r.Target, d.Target) })
 	slices.SortStableFunc(routes, func(a, b *resource.Route) int {
 		if la, lb := prefixLength(a.Target), prefixLength(b.Target); la != lb {
 			return lb - la
@@ -78,7 +78,7 @@ func (x *Exchange) telPlan(ctx context.Context, customerID string, d resource.Ad
 	})
 	var ill []target
 	for _, r := range routes {
-		prov, err := rows.Providers.Load(ctx, x.cfg.DB, customerID, r.ProviderID)
+		prov, err := x.directory.providers.Load(ctx, customerID, r.ProviderID)
 		if err != nil {
 			continue // deleted since
 		}
@@ -158,14 +158,14 @@ func (x *Exchange) extensionPlans(ctx context.Context, customerID string, d reso
 
 // extensionFor finds a customer's extension by number or id.
 func (x *Exchange) extensionFor(ctx context.Context, customerID, target string) *resource.Extension {
-	if e, err := rows.Extensions.Load(ctx, x.cfg.DB, customerID, target); err == nil {
+	if e, err := x.directory.extensions.Load(ctx, customerID, target); err == nil {
 		return e
 	}
 	return x.extensionByNumber(ctx, customerID, target)
 }
 
 func (x *Exchange) extensionByNumber(ctx context.Context, customerID, number string) *resource.Extension {
-	list, err := rows.Extensions.Find(ctx, x.cfg.DB, rows.KeyExtension, number)
+	list, err := x.directory.extensions.Find(ctx, rows.KeyExtension, number)
 	if err != nil {
 		return nil
 	}
@@ -179,7 +179,7 @@ func (x *Exchange) extensionByNumber(ctx context.Context, customerID, number str
 
 // agentPlans is every address of an agent.
 func (x *Exchange) agentPlans(ctx context.Context, customerID string, d resource.Address) []plan {
-	a, err := rows.Agents.Load(ctx, x.cfg.DB, customerID, d.Target)
+	a, err := x.directory.agents.Load(ctx, customerID, d.Target)
 	if err != nil || len(a.Addresses) == 0 {
 		return []plan{{address: d, fault: "agent " + d.Target + " has no address"}}
 	}
@@ -208,7 +208,7 @@ func (x *Exchange) sipPlan(ctx context.Context, customerID string, d resource.Ad
 		p.targets = []target{x.ourselves(customerID, resource.TypeSIP, uri.User)}
 		return p
 	}
-	if cust, err := rows.Customers.Load(ctx, x.cfg.DB, customerID, customerID); err == nil && !cust.AllowSIPTargets {
+	if cust, err := x.directory.customers.Load(ctx, customerID, customerID); err == nil && !cust.AllowSIPTargets {
 		p.fault = "sip addresses may not be dialled by this customer"
 		return p
 	}
@@ -264,35 +264,4 @@ func (x *Exchange) isOurs(u sipmsg.Uri) bool {
 		}
 	}
 	return false
-}
-
-// numberFor finds the customer's number that a dialled user part belongs to:
-// an exact match, else the longest range.
-func (x *Exchange) numberFor(ctx context.Context, customerID, dialled string) *resource.Number {
-	list, err := rows.All(ctx, x.cfg.DB, rows.Numbers, customerID)
-	if err != nil {
-		return nil
-	}
-	var best *resource.Number
-	for _, n := range list {
-		if numberMatches(n.Number, dialled) && (best == nil || len(n.Number) > len(best.Number)) {
-			best = n
-		}
-	}
-	return best
-}
-
-// numberMatches compares a number with what was dialled. A carrier that leaves
-// out the plus of an E.164 number means the same number.
-func numberMatches(number, dialled string) bool {
-	if prefix, ok := strings.CutSuffix(number, "*"); ok {
-		return strings.HasPrefix(dialled, prefix) || strings.HasPrefix("+"+dialled, prefix) && isNumber(dialled)
-	}
-	return number == dialled || number == "+"+dialled && isNumber(dialled)
-}
-
-// isNumber reports whether a user part looks like a telephone number.
-func isNumber(s string) bool {
-	digits := strings.TrimPrefix(s, "+")
-	return digits != "" && strings.Trim(digits, "0123456789*#") == ""
 }

@@ -39,12 +39,16 @@ type Runner struct {
 	cfg Config
 	x   *call.Exchange
 
+	flows *store.Cache[resource.Flow, *resource.Flow] // shared rows, changed by nobody
+
 	mu   sync.Mutex
 	runs map[string]*flow.Run // by customer and id, those that have not ended
 }
 
 // New makes a runner; Use gives it the exchange.
-func New(cfg Config) *Runner { return &Runner{cfg: cfg, runs: map[string]*flow.Run{}} }
+func New(cfg Config) *Runner {
+	return &Runner{cfg: cfg, flows: store.NewCache(cfg.DB, rows.Flows), runs: map[string]*flow.Run{}}
+}
 
 // Use sets the exchange, whose configuration needs the runner's Run first, and
 // the services, which need both. It is called once, before any call.
@@ -199,7 +203,7 @@ func (r *Runner) HostOf(c *call.Call) flow.Host {
 
 // Flow implements flow.Documents.
 func (r *Runner) Flow(ctx context.Context, customerID, id string) (*resource.Flow, error) {
-	f, err := rows.Flows.Load(ctx, r.cfg.DB, customerID, id)
+	f, err := r.flows.Load(ctx, customerID, id)
 	if err != nil {
 		return nil, fmt.Errorf("flow %q: %w", id, err)
 	}
