@@ -175,7 +175,8 @@ func (c *check) source(a *resource.Address) {
 		return
 	}
 	c.address("source", *a)
-	if a.Type != resource.TypeTel || !c.s.cfg.RequireOwnedSource {
+	isNumber := a.Type == resource.TypeTel || strings.Trim(a.Target, "+0123456789") == "" // under any name
+	if !isNumber || !c.s.cfg.RequireOwnedSource {
 		return
 	}
 	owned, err := c.owns(a.Target)

@@ -85,11 +85,24 @@ func checkExtension(c *check, e *resource.Extension) {
 func (s *Server) showExtension(_ context.Context, e *resource.Extension) {
 	e.Username = e.Extension
 	if s.cfg.Domain != nil {
-		e.DomainName = s.cfg.Domain()
+		e.DomainName = domainOf(e.CustomerID, s.cfg.Domain())
 	}
 	if s.cfg.Registrations != nil {
 		e.Registered = s.cfg.Registrations.Contacts(*e)
 	}
+}
+
+// domainOf is the SIP domain of a customer's phones: the server's, below the
+// customer's id for all but the administrator's, since two customers may have
+// the same extension.
+func domainOf(customerID, domain string) string {
+	if customerID == AdminCustomerID {
+		return domain
+	}
+	if _, err := netip.ParseAddr(domain); err == nil {
+		return customerID // an address has nothing below it
+	}
+	return customerID + "." + domain
 }
 
 func checkTrunk(c *check, t *resource.Trunk) {

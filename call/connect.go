@@ -75,6 +75,10 @@ func (c *Call) Connect(ctx context.Context, o ConnectOptions) (ConnectResult, er
 // reach gets somebody to talk to: it rings, and lets the callee hear the
 // whisper.
 func (c *Call) reach(ctx context.Context, o ConnectOptions) (*Call, ConnectResult) {
+	if o.Source != nil && o.Source.Target != "" && !c.x.mayShow(ctx, c.CustomerID(), *o.Source) {
+		c.log().Warn("nobody is connected", "source", o.Source.Target, "error", ErrSource)
+		return nil, ConnectResult{Result: ConnectFailed, Cause: CauseOf(ReasonFailed)}
+	}
 	early := &earlySound{caller: c}
 	defer early.end()
 	if !o.Waiting {

@@ -45,7 +45,7 @@ func (x *Exchange) Dial(ctx context.Context, o DialOptions) ([]*Call, []resource
 	if x.full() {
 		return nil, nil, ErrFull
 	}
-	if x.cfg.RequireOwnedSource && o.Source.Type == resource.TypeTel && x.numberFor(ctx, o.CustomerID, o.Source.Target) == nil {
+	if !x.mayShow(ctx, o.CustomerID, o.Source) {
 		return nil, nil, fmt.Errorf("%w: %q", ErrSource, o.Source.Target)
 	}
 	var calls []*Call
@@ -69,6 +69,15 @@ func (x *Exchange) Dial(ctx context.Context, o DialOptions) ([]*Call, []resource
 		}
 	}
 	return calls, groups, nil
+}
+
+// mayShow reports whether a customer's calls may come from an address: where
+// the configuration asks for that, a telephone number must be one of its own.
+func (x *Exchange) mayShow(ctx context.Context, customerID string, a resource.Address) bool {
+	if !x.cfg.RequireOwnedSource || a.Type != resource.TypeTel && !isNumber(a.Target) {
+		return true
+	}
+	return x.numberFor(ctx, customerID, a.Target) != nil
 }
 
 // group is a groupcall: destinations of which the first that answers gets the

@@ -111,3 +111,19 @@ func TestMetricsCountRequests(t *testing.T) {
 		t.Errorf("metrics without %s", want)
 	}
 }
+
+func TestOwnedSource(t *testing.T) {
+	w := newWorld(t, `
+flows: [{id: desk, actions: [{type: connect, option: {source: {type: tel, target: "+15559"}, destinations: [{type: tel, target: "+15551"}]}}]}]
+numbers: [{id: main, number: "+15550000000", call_flow_id: desk}]
+`, func(c *Config) { c.RequireOwnedSource = true })
+	for _, source := range []string{`{"type": "tel", "target": "+15559"}`, `{"type": "sip", "target": "+15559"}`} {
+		body := `{"source": ` + source + `, "destinations": [{"type": "tel", "target": "+15551"}]}`
+		if status, answer := w.request("POST", "/v1/calls", body); status != 400 {
+			t.Errorf("%s: %d %s", source, status, answer)
+		}
+	}
+	caller := w.dial("+15550000000")
+	receiveOr(t, "the call ends", caller.Done())
+	w.hook("activeflow_ended", `"voipbin.connect.result":"failed"`)
+}
