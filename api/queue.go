@@ -78,6 +78,7 @@ func (s *Server) registerQueuecalls() {
 	calls := serve(s, collection[resource.Queuecall, *resource.Queuecall]{
 		path: "queuecalls", name: "queuecall", rows: rows.Queuecalls, verbs: readOnly, filters: map[string]string{"queue_id": rows.KeyParent},
 	})
+	s.registerSupervision(calls)
 	kick := func(r *request, id string) (*resource.Queuecall, error) {
 		row, err := calls.load(r.Context(), r.who, id)
 		if err != nil || row.Status == "done" || row.Status == "abandoned" {

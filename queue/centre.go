@@ -204,3 +204,16 @@ func (c *Centre) Kick(ctx context.Context, customerID, queuecallID string) error
 		return context.Cause(ctx)
 	}
 }
+
+// Conversation returns the calls of the caller and of the agent of a queuecall
+// that is served; ErrUnknown when it is not.
+func (c *Centre) Conversation(customerID, queuecallID string) (callerID, agentID string, err error) {
+	err = ErrClosed
+	c.with(customerID, func(f *floor, _ time.Time) {
+		err = ErrUnknown
+		if v := f.visits[queuecallID]; v != nil && !v.served.IsZero() && !v.back {
+			callerID, agentID, err = v.who.CallID, v.talk.agent.ID(), nil
+		}
+	})
+	return callerID, agentID, err
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -79,6 +80,37 @@ func (q queues) Kick(ctx context.Context, customerID, queuecallID string) error 
 func (q queues) Stats(_ context.Context, customerID, queueID string) (any, error) {
 	stats, err := q.s.queues.Stats(customerID, queueID)
 	return stats, unknownAs("QUEUE_NOT_FOUND", err)
+}
+
+// superviseRing is how long a supervisor's phone rings.
+const superviseRing = 25 * time.Second
+
+// Supervise implements api.Supervisor.
+func (q queues) Supervise(ctx context.Context, customerID, queuecallID, mode string, to resource.Address) (resource.Call, error) {
+	x := q.s.exchange
+	callerID, agentID, err := q.s.queues.Conversation(customerID, queuecallID)
+	if err != nil {
+		return resource.Call{}, unknownAs("QUEUECALL_NOT_FOUND", err)
+	}
+	if mode == "whisper" {
+		callerID = agentID
+	}
+	party, up := x.Find(customerID, callerID)
+	if !up {
+		return resource.Call{}, refusal{"FAILED_PRECONDITION", "CALL_ALREADY_HANGUP", fmt.Errorf("call %s has ended", callerID)}
+	}
+	c, cause := x.Ring(ctx, call.RingOptions{CustomerID: customerID, Source: party.Snapshot().Source,
+		Destinations: []resource.Address{to}, Timeout: superviseRing})
+	if c == nil {
+		return resource.Call{}, refusal{"FAILED_PRECONDITION", "NO_ANSWER", fmt.Errorf("%s: %s", to.Target, cause.Connect)}
+	}
+	go func() {
+		if err := c.Supervise(q.s.live, party, mode); err != nil {
+			q.s.log.Info("not supervised: the conversation is over", "queuecall", queuecallID, "error", err)
+		}
+		c.Hangup(call.CauseOf(call.ReasonNormal))
+	}()
+	return c.Snapshot(), nil
 }
 
 // unknownAs gives a queue's error the API's words.

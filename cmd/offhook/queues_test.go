@@ -22,7 +22,9 @@ type pitchEar struct {
 	hz    float64
 	rate  float64
 	run   atomic.Int64 // frames of it in a row
-	heard chan struct{}
+	all   atomic.Int64
+	heard chan struct{} // closed after 200 ms of it
+	long  chan struct{} // closed after a second of whatever
 }
 
 // pitches of people who talk in tests; music has neither alone.
@@ -34,6 +36,9 @@ const (
 // WriteFrame implements media.Sink with Goertzel's algorithm.
 func (e *pitchEar) WriteFrame(said, _ []int16) {
 	var s1, s2, energy float64
+	if e.all.Add(1) == 50 {
+		close(e.long)
+	}
 	k := 2 * math.Cos(2*math.Pi*e.hz/e.rate)
 	for _, v := range said {
 		x := float64(v)
@@ -47,16 +52,22 @@ func (e *pitchEar) WriteFrame(said, _ []int16) {
 		return
 	}
 	if e.run.Add(1) == 10 {
-		close(e.heard)
+		select {
+		case <-e.heard:
+		default:
+			close(e.heard)
+		}
 	}
 }
 
-// hears returns a channel that closes when a call hears a pitch.
-func hears(c *phone.Call, hz float64) <-chan struct{} {
-	e := &pitchEar{hz: hz, rate: 8000, heard: make(chan struct{})}
+func newPitchEar(c *phone.Call, hz float64) *pitchEar {
+	e := &pitchEar{hz: hz, rate: 8000, heard: make(chan struct{}), long: make(chan struct{})}
 	c.Port().Attach(e, 8000)
-	return e.heard
+	return e
 }
+
+// hears returns a channel that closes when a call hears a pitch.
+func hears(c *phone.Call, hz float64) <-chan struct{} { return newPitchEar(c, hz).heard }
 
 // speaks plays a pitch on a call, for ever.
 func speaks(c *phone.Call, hz float64) { c.Play(tone.New(8000, tone.Spec{Hz1: hz, Level: -15})) }
@@ -432,4 +443,53 @@ func TestAgentElsewhere(t *testing.T) {
 	receiveOr(t, "the caller's flow ends", caller.Done())
 	c.comesTo("ben", "available")
 	c.ended("answered")
+}
+
+// TestSupervise holds who hears whom when a supervisor listens, whispers and
+// joins.
+func TestSupervise(t *testing.T) {
+	t.Parallel()
+	const bossPitch = 2300.0
+	c := newCentre(t, "", "anna")
+	anna := c.agent("anna", "1001")
+	caller := c.visit()
+	agent := take(t, anna)
+	converse(t, caller, agent)
+	var q resource.Queuecall
+	if err := json.Unmarshal(c.hook("queuecall_serviced", ""), &q); err != nil {
+		t.Fatal(err)
+	}
+	agent.Play(nil)
+	for mode, heard := range map[string][2]bool{"listen": {false, false}, "whisper": {true, false}, "join": {true, true}} {
+		boss := c.next(c.pickUp)
+		c.api("POST", "/v1/queuecalls/"+q.ID+"/supervise",
+			map[string]any{"mode": mode, "destination": map[string]string{"type": "tel", "target": "+15554444444"}}, nil)
+		b := receiveOr(t, "the supervisor is called", boss)
+		receiveOr(t, mode+": the supervisor hears the caller", hears(b, callerPitch))
+		caller.Play(nil)
+		speaks(b, bossPitch)
+		for i, ear := range []*pitchEar{newPitchEar(agent, bossPitch), newPitchEar(caller, bossPitch)} {
+			who := []string{"the agent", "the caller"}[i]
+			if heard[i] {
+				receiveOr(t, mode+": the supervisor is heard by "+who, ear.heard)
+				continue
+			}
+			receiveOr(t, mode+": a second passes", ear.long)
+			select {
+			case <-ear.heard:
+				t.Errorf("%s: the supervisor is heard by %s", mode, who)
+			default:
+			}
+		}
+		b.Hangup()
+		receiveOr(t, "the supervisor's call ends", b.Done())
+		again := hears(agent, callerPitch)
+		speaks(caller, callerPitch)
+		receiveOr(t, "both go on", again)
+	}
+	caller.Hangup()
+	receiveOr(t, "the agent's call ends", agent.Done())
+	if status, _ := c.request("POST", "/v1/queuecalls/"+q.ID+"/supervise", `{"destination": {"type": "tel", "target": "+1555"}}`); status < 400 {
+		t.Errorf("supervising what is over: %d", status)
+	}
 }
