@@ -44,7 +44,7 @@ type Config struct {
 	LimitQuiet   float64 `json:"limit_quiet_ms" unit:"ms" default:"300" min:"20" max:"4000" help:"at the limit, so much silence after a shorter answer is enough for a person"`
 	LateOnset    float64 `json:"late_onset_ms" unit:"ms" default:"3400" min:"500" max:"20000" help:"people answer sooner; one who begins later and still talks at the limit is a machine after music or a silence"`
 
-	ToneMin      float64 `json:"tone_min_hz" unit:"Hz" default:"340" min:"200" max:"3400" help:"the lowest beeps in use are at 350 Hz"`
+	ToneMin      float64 `json:"tone_min_hz" unit:"Hz" default:"345" min:"200" max:"3400" help:"the lowest beeps in use are at 350 Hz"`
 	ToneMax      float64 `json:"tone_max_hz" unit:"Hz" default:"2550" min:"200" max:"3400" help:"the highest beeps in use are at 2500 Hz"`
 	ToneMinTime  float64 `json:"tone_min_ms" unit:"ms" default:"75" min:"40" max:"1000" help:"the shortest beeps last 80 ms"`
 	ToneMaxTime  float64 `json:"tone_max_ms" unit:"ms" default:"2300" min:"200" max:"10000" help:"the longest beeps last 2 s; what goes on is a dial tone, a fax or music"`

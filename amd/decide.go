@@ -9,6 +9,9 @@ func (d *Detector) decide() {
 		d.decideAs(Fax, CauseCED)
 		return
 	}
+	if d.early {
+		return
+	}
 	if d.settle(); d.verdict.Result != "" {
 		return
 	}

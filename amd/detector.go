@@ -23,7 +23,8 @@ type Detector struct {
 	tones    toneTracker
 	history  history
 	talk     talk
-	answered int // frame of the answer
+	early    bool // media before the answer
+	answered int  // frame of the answer
 
 	signals signals
 	verdict Verdict
@@ -75,13 +76,20 @@ func (d *Detector) write(pcm []int16) {
 	}
 }
 
-// Answered tells that the samples from now on are after the answer; what was
-// written before was early media. Until it is told, the first sample counts as
-// the answer.
+// Early tells that what is written from now on is early media: until Answered
+// only special information tones and fax tones give a result.
+func (d *Detector) Early() { d.early = true }
+
+// Answered tells that the samples from now on are after the answer: the limit
+// counts from here, and speech that was heard before is not the callee's.
+// Without it the first sample counts as the answer.
 func (d *Detector) Answered() {
-	if d.verdict.Result == "" {
-		d.answered = d.frames
+	if d.verdict.Result != "" {
+		return
 	}
+	d.early, d.answered = false, d.frames
+	d.history.restart()
+	d.signals.pending = tone{}
 }
 
 // Verdict is what is known by now.
@@ -105,10 +113,11 @@ func (d *Detector) step() {
 	end := int64(d.frames) * frameSamples
 	loud := !f.silent && f.levelDB > decibels(d.floor)+2 && f.levelDB > float32(d.c.ToneMinLevel)-6
 	var voiced float32
-	if loud && d.verdict.Result != Human {
+	if v := d.verdict.Result; loud && (v == "" || v == Machine) {
+		f.lowBand()
 		voiced = d.voicing.frame(&f.low)
 	} else {
-		d.voicing.skip(&f.low)
+		d.voicing.skip()
 	}
 	r := none
 	around := surroundings{before: d.history.loudest(2, 5), after: f.levelDB, lost: f.silent}
@@ -122,12 +131,15 @@ func (d *Detector) step() {
 		}
 		d.past.push(&d.spectrum)
 	} else {
+		d.noise.quiet()
 		d.past.push(nil)
 	}
 	done, ended := d.tones.frame(r, end, around)
 	d.history.add(f.levelDB, voiced >= float32(d.c.Voicing), f.silent, false)
 	d.mask(done, ended)
-	d.talk = d.history.segment(&d.c)
+	if v := d.verdict.Result; v == "" || v == Machine && d.frames%3 == 0 { // afterwards only a machine's silence is of interest
+		d.talk = d.history.segment(&d.c)
+	}
 	d.floor = float32(math.Pow(10, float64(d.talk.floor)/10))
 	if ended {
 		d.heard(done)

@@ -15,12 +15,12 @@ const (
 type front struct {
 	window  [windowSize]float32 // the newest samples, oldest first
 	fill    int                 // samples of the frame that is being filled
+	mean    float32             // of the rectified signal
 	z1, z2  float32             // high pass
 	low     [lowSamples]float32 // the frame at 2 kHz
 	silent  bool                // all samples of the frame are 0: the sender was silent or a packet was lost
 	nonzero bool
 	levelDB float32
-	dc      float32
 }
 
 // The high pass is a Butterworth section at 180 Hz: mains hum and engines are
@@ -79,7 +79,7 @@ func (f *front) write(pcm []int16) (int, bool) {
 	return n, true
 }
 
-// measure works out the full frame's level and its low band.
+// measure works out the full frame's level.
 func (f *front) measure() {
 	x := f.window[windowSize-frameSamples:]
 	var e0, e1 float32
@@ -88,22 +88,28 @@ func (f *front) measure() {
 		e1 += x[i+1] * x[i+1]
 	}
 	f.levelDB = decibels((e0 + e1) / frameSamples)
-	from := windowSize - frameSamples - lowTaps + decimation
-	for i := range f.low {
-		w := f.window[from : from+lowTaps]
-		var a, b float32
-		for k := 0; k < lowTaps/2; k++ { // the filter is symmetric
-			v := lowPass[k] * (max(w[k], 0) + max(w[lowTaps-1-k], 0))
-			if k&1 == 0 {
-				a += v
-			} else {
-				b += v
-			}
+}
+
+// lowBand works out the frame's low band. The signal is rectified first: the
+// pitch of a voice shows in its envelope even when one formant outshines the
+// fundamental.
+func (f *front) lowBand() {
+	const before = lowTaps - decimation
+	var r [before + frameSamples]float32
+	for i, v := range f.window[windowSize-frameSamples-before:] {
+		if v > 0 {
+			r[i] = v
 		}
-		x := a + b
-		f.dc += (x - f.dc) * 0.06
-		f.low[i] = x - f.dc
-		from += decimation
+	}
+	for i := range f.low {
+		w := r[i*decimation : i*decimation+lowTaps]
+		var a, b float32
+		for k := 0; k < lowTaps/2; k += 2 { // the filter is symmetric
+			a += lowPass[k] * (w[k] + w[lowTaps-1-k])
+			b += lowPass[k+1] * (w[k+1] + w[lowTaps-2-k])
+		}
+		f.mean += (a + b - f.mean) * 0.06
+		f.low[i] = a + b - f.mean
 	}
 }
 

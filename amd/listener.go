@@ -49,6 +49,13 @@ func (l *Listener) tell() {
 	}
 }
 
+// Early tells that the call is not answered yet: what comes is early media.
+func (l *Listener) Early() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.detector.Early()
+}
+
 // Answered tells that the call has been answered just now; what was heard
 // before was early media.
 func (l *Listener) Answered() {

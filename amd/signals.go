@@ -76,6 +76,7 @@ func (d *Detector) heard(t tone) {
 	case d.isRingback(&t):
 		s.ringback = int(t.end * 1000 / rate)
 	case t.ms() > d.c.ToneMaxTime:
+	case d.early && !near(t.hz, 2100, 25) && !near(t.hz, 1100, 40):
 	case d.verdict.Result == "" && d.first(&t):
 		d.alone(t)
 	default:
@@ -90,7 +91,9 @@ func (d *Detector) forget(t *tone) {
 
 // first reports whether nothing but background was heard before a tone.
 func (d *Detector) first(t *tone) bool {
-	return d.talk.onset < 0 || d.talk.peak < t.level-3 && d.talk.voiced < frames(1000)
+	onset, pending := d.talk.onset, &d.signals.pending
+	return onset < 0 || d.talk.peak < t.level-3 && d.talk.voiced < frames(1000) ||
+		pending.frames > 0 && pending.start < int64(onset)*frameSamples && near(pending.hz, t.hz, 15)
 }
 
 // isRingback knows a rest of ringback by its place: it sounds at the answer
@@ -179,7 +182,7 @@ func (d *Detector) beep(t tone) {
 	if v.BeepAt != None || v.Result == Fax || v.Result == SIT {
 		return
 	}
-	if v.Result == Human && float64(t.hz) > d.c.HumanToneMax {
+	if v.Result == Human && (float64(t.hz) > d.c.HumanToneMax || t.purity < 0.9 || t.jump < 6) {
 		return
 	}
 	v.BeepAt, v.BeepEnd, v.BeepHz = atSample(t.start), atSample(t.end), math.Round(float64(t.hz)*10)/10

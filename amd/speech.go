@@ -10,6 +10,7 @@ type history struct {
 	lost   [historyFrames]bool
 	tonal  [historyFrames]bool
 	n      int // frames seen
+	from   int // the first that counts
 
 	floor  histogram // of all frames that were not lost
 	voices histogram // of voiced frames
@@ -65,6 +66,12 @@ func (h *history) add(level float32, voiced, lost, tonal bool) {
 	}
 }
 
+// restart forgets the speech; what is known of the noise stays.
+func (h *history) restart() {
+	h.from = h.n
+	h.voices = histogram{}
+}
+
 // loudest is the highest level of the frames from so many back, up to so many
 // back.
 func (h *history) loudest(from, to int) float32 {
@@ -77,7 +84,7 @@ func (h *history) loudest(from, to int) float32 {
 
 // forget takes the last n frames out of the speech: they were a tone.
 func (h *history) forget(n int) {
-	for k := 1; k <= min(n, h.n, historyFrames); k++ {
+	for k := 1; k <= min(n, h.n-h.from, historyFrames); k++ {
 		i := (h.n - k) % historyFrames
 		if h.lost[i] || h.tonal[i] {
 			continue
@@ -123,7 +130,7 @@ func (h *history) segment(c *Config) talk {
 	t.threshold = max(t.peak-float32(c.SpeechBelowPeak), least, min(h.background(c, core), core))
 	bridge, need := frames(c.Bridge), frames(c.OnsetVoiced)
 	start, end, voiced := -1, -1, 0
-	for k := max(0, h.n-historyFrames); k < h.n; k++ {
+	for k := max(h.from, h.n-historyFrames); k < h.n; k++ {
 		i := k % historyFrames
 		if h.tonal[i] || h.level[i] < t.threshold {
 			continue
@@ -143,7 +150,7 @@ func (h *history) segment(c *Config) talk {
 	if start >= 0 {
 		t.island(start, end, voiced >= need)
 	}
-	for t.still < min(h.n, historyFrames) && h.level[(h.n-1-t.still)%historyFrames] < max(least, min(t.threshold, t.peak-26)) {
+	for t.still < min(h.n-h.from, historyFrames) && h.level[(h.n-1-t.still)%historyFrames] < max(least, min(t.threshold, t.peak-26)) {
 		t.still++
 	}
 	return t
@@ -164,7 +171,7 @@ func (h *history) background(c *Config, core float32) float32 {
 			}
 		}
 	}
-	first := max(0, h.n-historyFrames)
+	first := max(h.from, h.n-historyFrames)
 	last = first - margin
 	for k := first; k < h.n; k++ {
 		if i := k % historyFrames; h.level[i] >= core && h.voiced[i] {

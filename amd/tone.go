@@ -99,9 +99,12 @@ const (
 )
 
 func (n *noise) update(s *spectrum) {
-	if !n.begun {
+	if !n.begun { // what sounds already may be a tone
 		n.begun = true
-		copy(n.power[:], s.power[:])
+		flat := s.total(lowBin, highBin) / (4 * (highBin - lowBin))
+		for k, p := range s.power {
+			n.power[k] = min(p, flat)
+		}
 		return
 	}
 	for k := lowBin - 4; k <= highBin+4; k++ {
@@ -112,6 +115,17 @@ func (n *noise) update(s *spectrum) {
 		}
 	}
 }
+
+// quiet takes a frame that is too quiet for a spectrum.
+func (n *noise) quiet() {
+	n.begun = true
+	for k := range n.power {
+		n.power[k] += (quietest - n.power[k]) * noiseFall
+	}
+}
+
+// quietest is the noise in a bin of a line that is all but silent.
+const quietest = 1e-10
 
 // line is the noise under a line at a bin.
 func (n *noise) line(bin int) float32 {

@@ -49,13 +49,7 @@ func (v *voicing) frame(low *[lowSamples]float32) float32 {
 }
 
 // skip takes a frame that is too quiet to be measured.
-func (v *voicing) skip(low *[lowSamples]float32) {
-	copy(v.x[:lagMax], v.x[lowSamples:])
-	copy(v.x[lagMax:], low[:])
-	clear(v.corr[:])
-	clear(v.energy[:])
-	v.own = 0
-}
+func (v *voicing) skip() { *v = voicing{} }
 
 // correlate is the inner product of a frame and an earlier one.
 func correlate(a, b []float32) float32 {
