@@ -162,7 +162,7 @@ func fromEnvironment(v reflect.Value, prefix string, vars map[string]string) err
 	}
 	for name := range vars {
 		if !known[name] && !clientVariables[name] {
-			return fmt.Errorf("configuration: environment variable %s belongs to no key; `offhook serve --help` lists them", name)
+			return fmt.Errorf("configuration: environment variable %s belongs to no key of the configuration", name)
 		}
 	}
 	return nil

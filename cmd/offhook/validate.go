@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
+	"strings"
 
 	"offhook/flow"
 	"offhook/flow/action"
@@ -30,7 +33,11 @@ func (v validateCommand) Run(p program) error {
 		}
 		bad++
 		for _, f := range faults {
-			fmt.Fprintf(p.stdout, "%s: %s: %s (%s)\n", name, f.Path, f.Message, f.Reason)
+			place := f.Path
+			if place == "" {
+				place = "$" // the document
+			}
+			fmt.Fprintf(p.stdout, "%s: %s: %s (%s)\n", name, place, f.Message, f.Reason)
 		}
 	}
 	if bad > 0 {
@@ -44,17 +51,39 @@ func validateFile(name string) ([]flow.Fault, error) {
 	if err != nil {
 		return nil, err
 	}
-	var document struct {
-		Actions json.RawMessage `json:"actions"`
-	}
-	actions := json.RawMessage(raw)
-	if err := json.Unmarshal(raw, &document); err == nil && document.Actions != nil {
-		actions = document.Actions
+	var document map[string]json.RawMessage
+	actions, faults := json.RawMessage(raw), []flow.Fault(nil)
+	if err := json.Unmarshal(raw, &document); err == nil {
+		faults = strangers(document)
+		if list, ok := document["actions"]; ok {
+			actions = list
+		}
 	}
 	_, err = flow.ParseJSON(actions, action.Verbs)
-	var faults *flow.Faults
-	if errors.As(err, &faults) {
-		return faults.Faults, nil
+	var found *flow.Faults
+	if errors.As(err, &found) {
+		return append(faults, found.Faults...), nil
 	}
-	return nil, err
+	return faults, err
+}
+
+// What POST /flows takes, and POST /calls, which brings actions along.
+var (
+	flowFields = strings.Fields("id customer_id type name detail actions on_complete_flow_id webhook_uri webhook_method")
+	callFields = strings.Fields("id customer_id actions source destinations early_execution anonymous variables")
+)
+
+// strangers finds the fields of a document that the API would refuse.
+func strangers(document map[string]json.RawMessage) []flow.Fault {
+	known := flowFields
+	if _, ok := document["destinations"]; ok {
+		known = callFields
+	}
+	var faults []flow.Fault
+	for _, name := range slices.Sorted(maps.Keys(document)) {
+		if !slices.Contains(known, name) {
+			faults = append(faults, flow.Fault{Path: name, Reason: flow.FaultUnknownField, Message: fmt.Sprintf("unknown field %q", name)})
+		}
+	}
+	return faults
 }
