@@ -72,8 +72,7 @@ func (c *Call) RecordVoice(ctx context.Context, o RecordOptions) (resource.Recor
 
 // record starts a recording.
 func (c *Call) record(ctx context.Context, o RecordOptions) (*recording, error) {
-	port := c.portNow()
-	if port == nil || c.status() != resource.StatusProgressing {
+	if c.status() != resource.StatusProgressing {
 		return nil, ErrState
 	}
 	if o.Beep {
@@ -86,7 +85,25 @@ func (c *Call) record(ctx context.Context, o RecordOptions) (*recording, error) 
 	if r.row.Format == string(recorder.MP3) {
 		rate = recorder.RateFor(recorder.MP3, rate)
 	}
-	c.mu.Lock() // a recording that ends at once waits for its fields
+	if err := c.beginRecording(r, o, rate); err != nil {
+		return nil, err
+	}
+	if o.EndKeys != "" && o.EndKeys != "none" {
+		c.endAtKey(r, o.EndKeys)
+	}
+	return r, nil
+}
+
+// beginRecording opens the file and attaches it to the call's sound. The lock
+// is held throughout: a recording that ends at once waits for its fields and
+// for its row, and a call that ends meanwhile either finds the recording or
+// leaves it unbegun.
+func (c *Call) beginRecording(r *recording, o RecordOptions, rate int) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ending != nil || c.leg == nil {
+		return ErrState
+	}
 	file, err := recorder.Start(recorder.Options{
 		Path: c.x.RecordingFile(&r.row), Format: recorder.Format(r.row.Format), Channels: r.row.Channels,
 		Direction: recorder.Direction(r.row.Direction),
@@ -94,26 +111,21 @@ func (c *Call) record(ctx context.Context, o RecordOptions) (*recording, error) 
 		OnEnd: func(res recorder.Result) { c.recorded(r, res) },
 	})
 	if err != nil {
-		c.mu.Unlock()
-		return nil, fmt.Errorf("start a recording: %w", err)
+		return fmt.Errorf("start a recording: %w", err)
 	}
 	r.file = file
-	r.detach = port.Attach(file, rate)
+	r.detach = c.leg.port.Attach(file, rate)
 	c.recordings = append(c.recordings, r)
 	c.row.RecordingID = r.row.ID
 	c.row.RecordingIDs = append(c.row.RecordingIDs, r.row.ID)
-	row := r.row
-	c.mu.Unlock()
+	row, began := r.row, c.route(event.RecordingStarted(r.row))
 	c.x.cfg.DB.Enqueue(func(tx *store.Tx) error {
 		if err := rows.Recordings.Insert(tx, &row); err != nil {
 			return err
 		}
-		return tx.Emit(c.route(event.RecordingStarted(row)))
+		return tx.Emit(began)
 	})
-	if o.EndKeys != "" && o.EndKeys != "none" {
-		c.endAtKey(r, o.EndKeys)
-	}
-	return r, nil
+	return nil
 }
 
 func (c *Call) recordingRow(o RecordOptions) resource.Recording {
