@@ -100,7 +100,7 @@ func (c callCommand) Run(p program) error {
 	var placed struct {
 		Calls []resource.Call `json:"calls"`
 	}
-	if err := api.Do(p.ctx, "POST", "/v1.0/calls", body, &placed); err != nil {
+	if err := api.Do(p.ctx, "POST", "/calls", body, &placed); err != nil {
 		return err
 	}
 	if len(placed.Calls) == 0 {
@@ -131,7 +131,7 @@ func (c callCommand) follow(p program, api *client.Client, call resource.Call) e
 		case <-p.ctx.Done():
 			return p.ctx.Err()
 		}
-		if err := api.Do(p.ctx, "GET", "/v1.0/calls/"+call.ID, nil, &call); err != nil {
+		if err := api.Do(p.ctx, "GET", "/calls/"+call.ID, nil, &call); err != nil {
 			return err
 		}
 	}
