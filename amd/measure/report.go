@@ -1,0 +1,131 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"offhook/amd"
+)
+
+// outcome is what one detector made of one call.
+type outcome struct {
+	result  string
+	at      time.Duration
+	beepAt  time.Duration
+	hasBeep bool
+}
+
+func ours(c call) outcome {
+	d := amd.New(8000, amd.Config{})
+	d.Write(c.pcm)
+	v := d.Finish()
+	return outcome{result: string(v.Result), at: v.DecidedAt, beepAt: v.BeepAt, hasBeep: v.BeepAt != amd.None}
+}
+
+func (r rule) outcome(c call) outcome {
+	result, at := r.decide(c.pcm)
+	return outcome{result: result, at: at}
+}
+
+var results = []string{"human", "machine", "notsure", "fax", "sit", "silence"}
+
+// report writes the tables of one corpus.
+func report(w io.Writer, title string, calls []call) {
+	fmt.Fprintf(w, "### %s: %d calls\n\n", title, len(calls))
+	ruled := ruleDefaults
+	confusion(w, "offhook", calls, ours)
+	confusion(w, "app_amd's rule with its defaults", calls, ruled.outcome)
+	fmt.Fprintf(w, "| Decision after the end of a person's greeting | 5 %% | 50 %% | 95 %% | within 1.5 s |\n|---|---|---|---|---|\n")
+	latency(w, "offhook", calls, ours)
+	latency(w, "app_amd's rule", calls, ruled.outcome)
+	beeps(w, calls)
+}
+
+func confusion(w io.Writer, name string, calls []call, detect func(call) outcome) {
+	count := map[[2]string]int{}
+	kinds := []string{}
+	for _, c := range calls {
+		row := c.label + "/" + c.kind
+		if !slices.Contains(kinds, row) {
+			kinds = append(kinds, row)
+		}
+		r := detect(c).result
+		count[[2]string{row, r}]++
+		count[[2]string{"**" + c.label + "**", r}]++
+	}
+	slices.Sort(kinds)
+	fmt.Fprintf(w, "| %s |", name)
+	for _, r := range results {
+		fmt.Fprintf(w, " %s |", r)
+	}
+	fmt.Fprintf(w, " right |\n|---|---|---|---|---|---|---|---|\n")
+	rows := append([]string{"**human**", "**machine**", "**fax**", "**sit**", "**silence**"}, kinds...)
+	for _, row := range rows {
+		line(w, row, count)
+	}
+	fmt.Fprintln(w)
+}
+
+func line(w io.Writer, row string, count map[[2]string]int) {
+	total := 0
+	for _, r := range results {
+		total += count[[2]string{row, r}]
+	}
+	if total == 0 {
+		return
+	}
+	fmt.Fprintf(w, "| %s |", row)
+	right := 0
+	for _, r := range results {
+		n := count[[2]string{row, r}]
+		if row == "**"+r+"**" || len(row) > len(r) && row[:len(r)+1] == r+"/" {
+			right = n
+		}
+		fmt.Fprintf(w, " %d |", n)
+	}
+	fmt.Fprintf(w, " %.1f %% |\n", 100*float64(right)/float64(total))
+}
+
+func latency(w io.Writer, name string, calls []call, detect func(call) outcome) {
+	var late []int
+	soon := 0
+	for _, c := range calls {
+		if c.label != "human" || c.greetingEnd < 0 {
+			continue
+		}
+		if o := detect(c); o.result == "human" {
+			ms := int(o.at.Milliseconds()) - c.greetingEnd
+			late = append(late, ms)
+			if ms <= 1500 {
+				soon++
+			}
+		}
+	}
+	if len(late) == 0 {
+		return
+	}
+	slices.Sort(late)
+	at := func(share float64) int { return late[int(share*float64(len(late)-1))] }
+	fmt.Fprintf(w, "| %s | %d ms | %d ms | %d ms | %.1f %% |\n", name, at(0.05), at(0.5), at(0.95), 100*float64(soon)/float64(len(late)))
+}
+
+func beeps(w io.Writer, calls []call) {
+	with, found, without, wrong := 0, 0, 0, 0
+	for _, c := range calls {
+		o := ours(c)
+		if c.beepStart < 0 {
+			without++
+			if o.hasBeep {
+				wrong++
+			}
+			continue
+		}
+		with++
+		if d := o.beepAt - time.Duration(c.beepStart)*time.Millisecond; o.hasBeep && d.Abs() <= 60*time.Millisecond {
+			found++
+		}
+	}
+	fmt.Fprintf(w, "\nBeeps found within 60 ms: %d of %d. False beeps: %d in %d calls without one.\n\n", found, with, wrong, without)
+}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"math"
+	"math/rand/v2"
+
+	"offhook/media/codec"
+)
+
+// scene is a call that is being built, full scale 1, 8 kHz.
+type scene struct {
+	x   []float64
+	rnd *rand.Rand
+}
+
+func (s *scene) ms() int { return len(s.x) / 8 }
+
+func (s *scene) between(lo, hi float64) float64 { return lo + (hi-lo)*s.rnd.Float64() }
+
+func (s *scene) quiet(ms float64) { s.x = append(s.x, make([]float64, int(ms*8))...) }
+
+// speech appends PCM at a mean level in dBov.
+func (s *scene) speech(pcm []int16, level float64) {
+	gain := math.Pow(10, level/20) / max(rms(pcm), 1e-9)
+	for _, v := range pcm {
+		s.x = append(s.x, float64(v)*gain)
+	}
+}
+
+func rms(pcm []int16) float64 {
+	var sum float64
+	for _, v := range pcm {
+		sum += float64(v) * float64(v)
+	}
+	return math.Sqrt(sum / float64(max(len(pcm), 1)))
+}
+
+// tone appends one tone of one or two lines that moves by a share of its
+// frequency, with edges of 5 ms.
+func (s *scene) tone(ms, level, chirp float64, hz ...float64) {
+	n := int(ms * 8)
+	amplitude := math.Pow(10, level/20) * math.Sqrt2 / float64(len(hz))
+	phase := make([]float64, len(hz))
+	for i := range n {
+		v := 0.0
+		for k, f := range hz {
+			phase[k] += 2 * math.Pi * f * (1 + chirp*float64(i)/float64(n)) / 8000
+			v += math.Sin(phase[k])
+		}
+		s.x = append(s.x, v*amplitude*min(1, float64(min(i, n-i))/40))
+	}
+}
+
+// beep appends a recorder's beep and returns where it is.
+func (s *scene) beep(level float64) (start, end int) {
+	start = s.ms()
+	hz := s.between(370, 2050)
+	length := math.Exp(s.between(math.Log(100), math.Log(1400)))
+	switch s.rnd.IntN(6) {
+	case 0:
+		s.tone(length, level, 0, hz, hz*1.33)
+	case 1:
+		s.tone(max(length, 200), level, s.between(-0.15, 0.15), hz)
+	default:
+		s.tone(length, level, 0, hz)
+	}
+	return start, s.ms()
+}
+
+// music appends chords of notes that decay.
+func (s *scene) music(ms, level float64) {
+	scale := []float64{262, 294, 330, 392, 440, 523, 587}
+	for end := s.ms() + int(ms); s.ms() < end; {
+		n := int(s.between(200, 600) * 8)
+		a, b := scale[s.rnd.IntN(len(scale))], scale[s.rnd.IntN(len(scale))]/2
+		for i := range n {
+			t := float64(i) / 8000
+			v := math.Sin(2*math.Pi*a*t) + 0.5*math.Sin(4*math.Pi*a*t) + math.Sin(2*math.Pi*b*t) + 0.3*math.Sin(6*math.Pi*b*t)
+			s.x = append(s.x, 0.5*math.Pow(10, level/20)*v*math.Exp(-3*t))
+		}
+	}
+}
+
+// noise adds a background at a level in dBov over the whole scene.
+func (s *scene) noise(kind string, level float64, others [][]int16) {
+	n := make([]float64, len(s.x))
+	switch kind {
+	case "babble", "television":
+		talkers := 5
+		if kind == "television" {
+			talkers = 1
+		}
+		for range talkers {
+			at := 0
+			for at < len(n) {
+				for _, v := range others[s.rnd.IntN(len(others))] {
+					if at < len(n) {
+						n[at] += float64(v)
+						at++
+					}
+				}
+			}
+		}
+	case "hum":
+		for i := range n {
+			t := float64(i) / 8000
+			n[i] = math.Sin(2*math.Pi*50*t) + 0.5*math.Sin(2*math.Pi*150*t) + 0.3*math.Sin(2*math.Pi*250*t) + 0.2*s.rnd.NormFloat64()
+		}
+	case "pink", "car":
+		pole, low := 0.9, 0.0
+		if kind == "car" {
+			pole = 0.98
+		}
+		for i := range n {
+			low = pole*low + s.rnd.NormFloat64()
+			n[i] = low + 0.1*s.rnd.NormFloat64()
+		}
+	default:
+		for i := range n {
+			n[i] = s.rnd.NormFloat64()
+		}
+	}
+	var sum float64
+	for _, v := range n {
+		sum += v * v
+	}
+	gain := math.Pow(10, level/20) / math.Sqrt(sum/float64(len(n))+1e-12)
+	for i, v := range n {
+		s.x[i] += v * gain
+	}
+}
+
+// line sends the scene through µ-law or A-law and loses a share of the
+// packets.
+func (s *scene) line(name string, loss float64) []int16 {
+	format, _ := codec.Lookup(name)
+	enc, dec := format.NewEncoder(), format.NewDecoder()
+	pcm := make([]int16, len(s.x)/160*160)
+	for i := range pcm {
+		pcm[i] = int16(max(-1, min(1, s.x[i])) * 32767)
+	}
+	var packet [160]byte
+	for at := 0; at < len(pcm); at += 160 {
+		frame := pcm[at : at+160]
+		dec.Decode(frame, packet[:enc.Encode(packet[:], frame)])
+		if s.rnd.Float64() < loss {
+			clear(frame)
+		}
+	}
+	return pcm
+}
