@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -10,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml"
+	"go.yaml.in/yaml/v3"
 
 	"offhook/media/codec"
 )
@@ -126,12 +127,15 @@ func DefaultConfig() Config {
 func LoadConfig(path string, environ []string) (Config, error) {
 	cfg := DefaultConfig()
 	if path != "" {
-		raw, err := os.ReadFile(path)
+		f, err := os.Open(path)
 		if err != nil {
 			return cfg, fmt.Errorf("configuration: %w", err)
 		}
-		if err := yaml.UnmarshalWithOptions(raw, &cfg, yaml.Strict()); err != nil {
-			return cfg, fmt.Errorf("configuration %s: %s", path, yaml.FormatError(err, false, true))
+		defer f.Close()
+		dec := yaml.NewDecoder(f)
+		dec.KnownFields(true)
+		if err := dec.Decode(&cfg); err != nil && !errors.Is(err, io.EOF) { // an empty file configures nothing
+			return cfg, fmt.Errorf("configuration %s: %w", path, err)
 		}
 	}
 	if err := fromEnvironment(reflect.ValueOf(&cfg).Elem(), "OFFHOOK", environment(environ)); err != nil {

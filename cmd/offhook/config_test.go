@@ -46,6 +46,26 @@ func TestConfigFromFileAndEnvironment(t *testing.T) {
 	}
 }
 
+func TestConfigOnOneLine(t *testing.T) {
+	cfg, err := load(t, "sip: {listen: [udp://127.0.0.1:5070, tcp://127.0.0.1:5070], domain: example.com}\n")
+	if err != nil || len(cfg.SIP.Listen) != 2 || cfg.SIP.Listen[1] != "tcp://127.0.0.1:5070" || cfg.SIP.Domain != "example.com" {
+		t.Errorf("%+v, %v", cfg.SIP, err)
+	}
+}
+
+func TestResourcesWithNumbersAsKeys(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "r.yaml")
+	text := "flows: [{id: f, actions: [{type: branch, option: {target_ids: {1: a, 2: b}}}]}]\n"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	body, err := readResources(path)
+	want := `{"actions":[{"option":{"target_ids":{"1":"a","2":"b"}},"type":"branch"}],"id":"f"}`
+	if err != nil || len(body["flows"]) != 1 || string(body["flows"][0]) != want {
+		t.Errorf("%s, %v; want %s", body["flows"], err, want)
+	}
+}
+
 func TestConfigFaultsNameThePlace(t *testing.T) {
 	for _, tc := range []struct {
 		name, file, env string

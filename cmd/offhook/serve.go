@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -18,10 +17,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/goccy/go-yaml"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"offhook/api"
+	"offhook/assistant"
 	"offhook/assistant/transcribe"
 	"offhook/call"
 	"offhook/call/callflow"
@@ -118,6 +117,8 @@ type Server struct {
 	policy outbound.Policy
 
 	transcription *transcribe.Service // nil: no recogniser is configured
+	assistants    *assistant.Service
+	turns         *prometheus.HistogramVec // how long assistants take to answer
 }
 
 // Start starts every part in order. What a newcomer should see goes to out.
@@ -296,8 +297,8 @@ func (s *Server) makeExchange(ctx context.Context) (err error) {
 		return err
 	}
 	s.rooms = conference.New(conference.Config{DB: s.db, Exchange: s.exchange, Recorded: s.runner.Recorded, Logger: s.log})
-	s.runner.Use(s.exchange, callflow.Services{Rooms: s.rooms.Of, Queues: s.queuesOf, Transcribe: s.transcribesOf})
-	return errors.Join(s.runner.Recover(ctx), s.rooms.Recover(ctx), s.startQueues(ctx), s.startTranscribes(ctx))
+	s.runner.Use(s.exchange, callflow.Services{Rooms: s.rooms.Of, Queues: s.queuesOf, Transcribe: s.transcribesOf, Assistant: s.assistantOf})
+	return errors.Join(s.runner.Recover(ctx), s.rooms.Recover(ctx), s.startQueues(ctx), s.startTranscribes(ctx), s.startAssistants(ctx, web))
 }
 
 func (s *Server) makeAPI(ctx context.Context) (err error) {
@@ -311,7 +312,7 @@ func (s *Server) makeAPI(ctx context.Context) (err error) {
 		BaseURL:       s.baseURL,
 		RecordingFile: func(r resource.Recording) string { return s.exchange.RecordingFile(&r) },
 		Changed:       s.changed,
-		Conferences:   conferences{s.rooms}, Queues: queues{s}, Campaigns: campaigns{s.dialer}, Transcribes: s.transcribesAPI(),
+		Conferences:   conferences{s.rooms}, Queues: queues{s}, Campaigns: campaigns{s.dialer}, Transcribes: s.transcribesAPI(), Assistants: assistantsAPI{s},
 		Live: live{s.runner, s.exchange}, Registrations: registrations{s.exchange}, Carriers: carriers{s.exchange},
 	})
 	if err != nil {
@@ -392,29 +393,11 @@ func (s *Server) provision(ctx context.Context) error {
 	return nil
 }
 
-// readResources reads a provisioning file: a map from collection to bodies, in
-// YAML or JSON.
-func readResources(path string) (map[string][]json.RawMessage, error) {
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	plain, err := yaml.YAMLToJSON(raw)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %s", path, yaml.FormatError(err, false, true))
-	}
-	var body map[string][]json.RawMessage
-	if err := json.Unmarshal(plain, &body); err != nil {
-		return nil, fmt.Errorf("%s: a map from collection (such as flows) to a list of bodies is needed: %w", path, err)
-	}
-	return body, nil
-}
-
 func (s *Server) startExchange(ctx context.Context) error { return s.exchange.Start(s.live) }
 
 func (s *Server) stopExchange(ctx context.Context) error {
 	s.exchange.Drain(ctx)
-	return errors.Join(s.rooms.Close(ctx), s.closeTranscribes(ctx), s.exchange.Close(ctx))
+	return errors.Join(s.rooms.Close(ctx), s.assistants.Close(ctx), s.closeTranscribes(ctx), s.exchange.Close(ctx))
 }
 
 // listenHTTP takes the API's socket early: links to the API are made of it.
