@@ -142,7 +142,8 @@ func (f *fakeVosk) serve(w http.ResponseWriter, r *http.Request) {
 // fakeRecogniser is one stream of a fakeVosk.
 type fakeRecogniser struct {
 	samples, begin, silent int
-	text                   string
+	votes                  map[string]int // frames of each phrase
+	text                   string         // the phrase with most
 }
 
 func (r *fakeRecogniser) take(t *testing.T, kind websocket.MessageType, data []byte) (answer string, over bool) {
@@ -180,7 +181,7 @@ func (r *fakeRecogniser) hear(pcm []int16) string {
 			if r.text == "" {
 				r.begin = r.samples - n
 			}
-			r.text, r.silent = heard, 0
+			r.vote(heard)
 		} else if r.silent += n; r.text != "" && r.silent >= 16000*3/10 {
 			final = r.final()
 		}
@@ -194,6 +195,17 @@ func (r *fakeRecogniser) hear(pcm []int16) string {
 	return `{"partial": ""}`
 }
 
+// vote counts a frame; edges of a tone sound like others.
+func (r *fakeRecogniser) vote(heard string) {
+	if r.votes == nil {
+		r.votes = map[string]int{}
+	}
+	r.votes[heard]++
+	if r.silent = 0; r.votes[heard] >= r.votes[r.text] {
+		r.text = heard
+	}
+}
+
 // final ends the phrase.
 func (r *fakeRecogniser) final() string {
 	if r.text == "" {
@@ -205,6 +217,6 @@ func (r *fakeRecogniser) final() string {
 			float64(r.begin)/16000, float64(r.samples-r.silent)/16000, w))
 	}
 	answer := fmt.Sprintf(`{"result": [%s], "text": %q}`, strings.Join(words, ","), r.text)
-	r.text, r.silent = "", 0
+	r.text, r.silent, r.votes = "", 0, nil
 	return answer
 }

@@ -16,6 +16,7 @@ func (s *Server) register(r *prometheus.Registry) error {
 	for _, c := range []prometheus.Collector{
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		s.turns,
 		gauge("calls", "Live calls.", func() float64 { return float64(s.exchange.Live()) }),
 		counter("calls_started_total", "Calls since the start.", func() float64 { return float64(s.exchange.Started()) }),
 		gauge("activeflows", "Flows that run.", func() float64 { return float64(s.runner.Running()) }),

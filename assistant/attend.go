@@ -1,0 +1,113 @@
+package assistant
+
+import (
+	"context"
+	"time"
+
+	"offhook/media/audio"
+)
+
+// job is work in the background while a conversation goes on: a model that
+// answers, tools that run. Its goroutine closes done.
+type job struct {
+	pieces chan piece    // to speak, in order
+	done   chan struct{} // closed when nothing more comes
+	cancel func()
+	// asIs makes attend return as soon as the job is done, while the mouth
+	// may still speak. It is read after done.
+	asIs bool
+	// whole makes attend wait for the job's end even when the party
+	// interrupts: work whose effects can't be taken back.
+	whole bool
+}
+
+// piece is a sentence and its sound.
+type piece struct {
+	text  string
+	clip  *audio.Clip
+	token time.Time // when the model began
+}
+
+// overlap is speech of the party over ours.
+type overlap struct {
+	active bool             // we paused for it
+	commit <-chan time.Time // then it counts, words or not
+	broken bool             // we gave up
+}
+
+// attend lets a job work until it is done and the mouth has said everything.
+// Meanwhile it listens: interrupted says that the party took the turn, and then
+// the job is cancelled, or, where it must be whole, done.
+func (t *talk) attend(ctx context.Context, j *job) (interrupted bool, err error) {
+	var over overlap
+	done, pieces := j.done, j.pieces
+	fill := time.NewTimer(t.times.Filler)
+	defer fill.Stop()
+	for {
+		if done == nil && len(j.pieces) == 0 && (over.broken || j.asIs || !over.active && t.mouth.idle()) {
+			return over.broken, nil
+		}
+		if over.broken && !j.whole {
+			j.cancel()
+			return true, nil
+		}
+		select {
+		case p := <-pieces:
+			if !over.broken {
+				t.mouth.say(p.text, p.clip)
+				t.clock.sound(p)
+			}
+		case <-done:
+			done = nil
+		case <-t.mouth.changed:
+			t.clock.wire(t.mouth.began())
+		case s := <-t.ear.signs:
+			t.overhear(s, &over)
+		case <-over.commit:
+			over.commit = nil
+			if !j.whole {
+				j.cancel()
+			}
+		case k := <-t.keys:
+			t.pending = append(t.pending, t.digits(ctx, k.Key))
+			over.broken = true
+		case m := <-t.injected:
+			t.pending = append(t.pending, input{text: m.Content, role: m.Role})
+		case <-fill.C:
+			fill.Reset(t.times.Filler / 5)
+			if t.mouth.idle() && !over.active && t.mouth.quiet() >= t.times.Filler {
+				t.mouth.fill(filler(t.mouth.rate))
+			}
+		case <-ctx.Done():
+			j.cancel()
+			return false, context.Cause(ctx)
+		}
+	}
+}
+
+// overhear judges what the party says while it is our turn.
+func (t *talk) overhear(s sign, over *overlap) {
+	t.notice(s)
+	switch s.kind {
+	case firm:
+		if t.mouth.began().IsZero() {
+			over.broken = true // it goes on with what it was saying
+			return
+		}
+		over.active, over.commit = true, time.After(t.times.Commit)
+	case partly:
+		over.broken = over.broken || over.active && !backchannel(s.text)
+	case said:
+		over.commit = nil
+		if s.err != nil {
+			t.log.Warn("speech not recognised", "error", s.err)
+		}
+		if s.err == nil && s.text != "" && (!backchannel(s.text) || t.mouth.began().IsZero()) {
+			t.pending = append(t.pending, input{text: s.text, role: "user", voice: s.voice, known: s.known})
+			over.broken = true
+			return
+		}
+		over.active = false
+		t.mouth.resume()
+	}
+}

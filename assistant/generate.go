@@ -1,0 +1,128 @@
+package assistant
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"offhook/assistant/llm"
+	"offhook/speech"
+)
+
+// generation is an answer on its way from the model to the mouth. Fields below
+// job are read after done.
+type generation struct {
+	job
+	text  string
+	calls []llm.ToolCall
+	sent  int // pieces that were spoken, or are about to be
+	err   error
+}
+
+// ahead is how many sentences wait for the mouth.
+const ahead = 64
+
+func (t *talk) start(ctx context.Context, work func(ctx context.Context, g *generation) error) *generation {
+	ctx, cancel := context.WithCancel(ctx)
+	g := &generation{job: job{pieces: make(chan piece, ahead), done: make(chan struct{}), cancel: cancel}}
+	t.mouth.begin()
+	go func() {
+		defer close(g.done)
+		g.err = work(ctx, g)
+		g.asIs = g.err == nil && len(g.calls) > 0
+	}()
+	return g
+}
+
+// recite speaks a text of ours.
+func (t *talk) recite(ctx context.Context, text string) *generation {
+	return t.start(ctx, func(ctx context.Context, g *generation) error {
+		g.text = text
+		var s splitter
+		for _, sentence := range append(s.add(text), s.rest()) {
+			if err := t.pronounce(ctx, g, sentence, time.Time{}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// generate lets the model answer and its sentences be spoken as they come.
+func (t *talk) generate(ctx context.Context) *generation {
+	request := llm.Request{Model: t.spec.Model, Messages: t.messages(), Tools: t.tools.definitions()}
+	return t.start(ctx, func(ctx context.Context, g *generation) error {
+		deadline := time.Now().Add(t.times.Failing)
+		for {
+			err := t.stream(ctx, g, request)
+			again := errors.Is(err, llm.ErrUnavailable) || errors.Is(err, llm.ErrRateLimited) || errors.Is(err, llm.ErrNonsense)
+			if !again || g.sent > 0 || ctx.Err() != nil || time.Now().After(deadline) {
+				return err
+			}
+			t.log.Info("the model is tried again", "error", err)
+			g.text, g.calls = "", nil
+			select {
+			case <-time.After(retryAfter):
+			case <-ctx.Done():
+			}
+		}
+	})
+}
+
+// retryAfter is the pause before a model is tried again.
+const retryAfter = 500 * time.Millisecond
+
+// stream asks the model once.
+func (t *talk) stream(ctx context.Context, g *generation, request llm.Request) error {
+	answer, err := t.engines.Model.Stream(ctx, request)
+	if err != nil {
+		return err
+	}
+	defer answer.Close()
+	var s splitter
+	var token time.Time
+	for {
+		text, err := answer.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if token.IsZero() {
+			token = time.Now()
+		}
+		g.text += text
+		for _, sentence := range s.add(text) {
+			if err := t.pronounce(ctx, g, sentence, token); err != nil {
+				return err
+			}
+		}
+	}
+	g.calls = answer.ToolCalls()
+	return t.pronounce(ctx, g, s.rest(), token)
+}
+
+// pronounce makes a sentence sound and hands it to the mouth. It returns with
+// the first of its sound.
+func (t *talk) pronounce(ctx context.Context, g *generation, sentence string, token time.Time) error {
+	if sentence == "" {
+		return nil
+	}
+	clip, err := t.engines.Voice.Synthesize(context.WithoutCancel(ctx), speech.Request{
+		Text: sentence, Language: t.spec.Language, Voice: t.spec.Voice,
+	})
+	if err != nil {
+		return fmt.Errorf("speech engine: %w", err)
+	}
+	select {
+	case g.pieces <- piece{text: sentence, clip: clip, token: token}:
+		g.sent++
+		t.book.partial(sentence, g.sent)
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

@@ -1,0 +1,189 @@
+// Package assistant lets a language model talk with the party of a call: it
+// listens, takes turns, uses tools and hands the caller over. One conversation
+// is one loop (talk.go) between a mouth, an ear and a model.
+package assistant
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"offhook/assistant/llm"
+	"offhook/call"
+	"offhook/flow"
+	"offhook/resource"
+	"offhook/speech"
+	"offhook/speech/stt"
+	"offhook/store"
+)
+
+// Config is what a Service is made of. All fields without a remark are needed.
+type Config struct {
+	DB    *store.DB
+	Model llm.Options        // of assistants that name no server of their own
+	Ear   stt.Engine         // nil: none is configured
+	Voice speech.Synthesizer // what assistants speak with
+	Web   flow.Web           // tools
+	Times Times              // zero: DefaultTimes
+	// Follow runs a flow when something that names one is over. May be nil.
+	Follow func(customerID, flowID string, variables map[string]string)
+	// Observe is told of every turn. May be nil.
+	Observe func(resource.AITurn)
+	Logger  *slog.Logger
+}
+
+// Errors of what the API asks for.
+var (
+	ErrNotConfigured = errors.New("an engine of assistants is not configured")
+	ErrUnknown       = errors.New("the conversation has ended")
+)
+
+// Service is the conversations of this machine. Its methods may be called from
+// any goroutine.
+type Service struct {
+	cfg   Config
+	model *llm.Client
+	work  sync.WaitGroup
+
+	mu   sync.Mutex
+	live map[key]*conversation
+}
+
+// key names an object of a customer.
+type key struct{ customerID, id string }
+
+// New makes a service; Recover comes before its first use.
+func New(cfg Config) *Service {
+	if cfg.Times == (Times{}) {
+		cfg.Times = DefaultTimes()
+	}
+	if cfg.Model.First == 0 {
+		cfg.Model.First = cfg.Times.First
+	}
+	return &Service{cfg: cfg, model: llm.New(cfg.Model), live: map[key]*conversation{}}
+}
+
+// modelOf is the client of an assistant's own server, or the configured one.
+func (s *Service) modelOf(spec *Spec) *llm.Client {
+	if spec.EngineURL == "" {
+		return s.model
+	}
+	o := s.cfg.Model
+	o.URL, o.APIKey = spec.EngineURL, spec.EngineKey
+	if spec.Model != "" {
+		o.Model = spec.Model
+	}
+	return llm.New(o)
+}
+
+// missing says which setting an assistant lacks, "" when it lacks none.
+func (s *Service) missing(spec *Spec, listens bool) string {
+	switch {
+	case s.cfg.Model.URL == "" && spec.EngineURL == "":
+		return "no language model is configured: set llm.url and llm.model"
+	case listens && s.cfg.Ear == nil:
+		return "no speech recogniser is configured: set speech.stt.engine (vosk or openai) and speech.stt.url"
+	}
+	return ""
+}
+
+// Warm opens a connection to the model, so that the first turn need not wait
+// for it. It does not block.
+func (s *Service) Warm() {
+	s.work.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		s.model.Warm(ctx)
+	})
+}
+
+// Of lets a call's flow talk with an assistant.
+func (s *Service) Of(c *call.Call) flow.Assistant { return onCall{s, c} }
+
+// find returns a conversation that goes on.
+func (s *Service) find(customerID, id string) (*conversation, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := s.live[key{customerID, id}]
+	if n == nil {
+		return nil, ErrUnknown
+	}
+	return n, nil
+}
+
+func (s *Service) keep(n *conversation) {
+	s.mu.Lock()
+	s.live[key{n.row.CustomerID, n.row.ID}] = n
+	s.mu.Unlock()
+}
+
+func (s *Service) forget(n *conversation) {
+	s.mu.Lock()
+	delete(s.live, key{n.row.CustomerID, n.row.ID})
+	s.mu.Unlock()
+}
+
+// Live returns how many conversations go on.
+func (s *Service) Live() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.live)
+}
+
+// Terminate ends a conversation and returns when it is over, or ctx is;
+// ErrUnknown when it has ended before.
+func (s *Service) Terminate(ctx context.Context, customerID, id string) (resource.Aicall, error) {
+	n, err := s.find(customerID, id)
+	if err != nil {
+		return resource.Aicall{}, err
+	}
+	n.cancel(errTerminated)
+	select {
+	case <-n.over:
+		return n.snapshot(), nil
+	case <-ctx.Done():
+		return n.snapshot(), context.Cause(ctx)
+	}
+}
+
+// Say puts a message into a conversation: what the party might have said, or,
+// with the role system, an instruction. The assistant answers when it is its
+// turn.
+func (s *Service) Say(ctx context.Context, customerID, id, role, content string) (resource.Aimessage, error) {
+	n, err := s.find(customerID, id)
+	if err != nil {
+		return resource.Aimessage{}, err
+	}
+	m := llm.Message{Role: role, Content: content}
+	select {
+	case n.injected <- m:
+		return n.describe(m, false), nil
+	case <-n.over:
+		return resource.Aimessage{}, ErrUnknown
+	case <-ctx.Done():
+		return resource.Aimessage{}, context.Cause(ctx)
+	}
+}
+
+// Close ends all conversations and returns when they are stored, or ctx ends.
+func (s *Service) Close(ctx context.Context) error {
+	s.mu.Lock()
+	for _, n := range s.live {
+		n.cancel(&ending{result: "restart"})
+	}
+	s.mu.Unlock()
+	over := make(chan struct{})
+	go func() {
+		s.work.Wait()
+		close(over)
+	}()
+	select {
+	case <-over:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("assistants: %w", context.Cause(ctx))
+	}
+}

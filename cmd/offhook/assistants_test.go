@@ -1,0 +1,137 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"offhook/call/phone"
+	"offhook/resource"
+)
+
+// customerService is the body of the scenario "AI-Assisted Customer Service";
+// the tool's server is set by the tests.
+const customerService = `{
+"source": {"type": "tel", "target": "+15551234567"},
+"destinations": [{"type": "tel", "target": "+15559876543"}],
+"actions": [
+{
+"type": "ai_talk",
+"option": {
+"ai_id": "customer-service-ai-uuid",
+"prompt": "You are a helpful customer service agent for Acme Corp. You can look up orders, check account balances, and answer questions about products. If the customer asks to speak to a human, transfer them to the support queue.",
+"tools": [
+{
+"name": "lookup_order",
+"description": "Look up order status by order ID or customer phone",
+"webhook_url": "https://your-server.com/api/orders"
+},
+{
+"name": "transfer_to_agent",
+"description": "Transfer the call to a human agent",
+"action": "transfer",
+"destination": "queue:support-queue-uuid"
+}
+],
+"end_call_phrases": ["goodbye", "bye", "that's all"]
+}
+}
+]
+}`
+
+// withAssistant lets a world listen and think.
+func withAssistant(ears *fakeVosk, brain *fakeLLM) func(*Config) {
+	return func(c *Config) {
+		withVosk(ears)(c)
+		c.LLM = LLMConfig{URL: brain.url, Model: "test-model"}
+	}
+}
+
+// clerk is a model that behaves as the scenario draws it.
+func clerk(history []llmMessage) llmReply {
+	switch said := last(history); {
+	case history[len(history)-1].Role == "tool":
+		return llmReply{words: "It " + said + "."}
+	case strings.Contains(said, "order status"):
+		return llmReply{words: "Let me check.", tool: "lookup_order", arguments: `{"order_id": "12345"}`}
+	case strings.Contains(said, "real person"):
+		return llmReply{words: "Let me transfer you to an agent.", tool: "transfer_to_agent", arguments: `{}`}
+	case strings.Contains(said, "thank you"):
+		return llmReply{words: "You are welcome."}
+	}
+	return llmReply{words: "Hello."}
+}
+
+// assistantSays waits for a message of the assistant.
+func assistantSays(w *world, text string) {
+	w.t.Helper()
+	w.hook("aimessage_created", fmt.Sprintf(`"role":"assistant","content":%q`, text))
+}
+
+// orders is the server of the scenario's tool; what it was asked comes out.
+func orders(t *testing.T) (url string, asked <-chan []byte) {
+	c := make(chan []byte, 10)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if r.Header.Get("webhook-signature") == "" {
+			t.Error("the tool's request is not signed")
+		}
+		c <- body
+		_, _ = io.WriteString(w, "shipped yesterday")
+	}))
+	t.Cleanup(s.Close)
+	return s.URL + "/api/orders", c
+}
+
+// serviceCall places the scenario's call; the customer answers.
+func serviceCall(w *world, url string) *phone.Call {
+	w.t.Helper()
+	customer := w.next(w.pickUp)
+	body := strings.ReplaceAll(customerService, "https://your-server.com/api/orders", url)
+	w.api("POST", "/v1/ais", map[string]any{"id": "customer-service-ai-uuid", "name": "clerk"}, nil)
+	w.api("POST", "/v1/calls", body, nil)
+	return receiveOr(w.t, "the customer is called", customer)
+}
+
+func TestSeedAssistant(t *testing.T) {
+	brain := newFakeLLM(t, clerk)
+	w := newWorld(t, "", withAssistant(newFakeVosk(t), brain))
+	url, asked := orders(t)
+	c := serviceCall(w, url)
+	assistantSays(w, "Hello.")
+	say(t, c, "I need to check my order status")
+	var request struct {
+		ToolName  string            `json:"tool_name"`
+		Arguments map[string]string `json:"arguments"`
+		Variables map[string]string `json:"variables"`
+		Caller    resource.Address  `json:"caller"`
+	}
+	if err := json.Unmarshal(receiveOr(t, "the tool is used", asked), &request); err != nil {
+		t.Fatal(err)
+	}
+	if request.ToolName != "lookup_order" || request.Arguments["order_id"] != "12345" || request.Caller.Target != "+15559876543" ||
+		request.Variables["voipbin.call.source.target"] != "+15551234567" {
+		t.Errorf("tool asked with %+v", request)
+	}
+	assistantSays(w, "It shipped yesterday.")
+	say(t, c, "goodbye")
+	receiveOr(t, "the call ends", c.Done())
+	var ended resource.Aicall
+	if err := json.Unmarshal(w.hook("aicall_status_terminated", ""), &ended); err != nil {
+		t.Fatal(err)
+	}
+	if ended.EndReason != "phrase" || len(ended.Turns) != 1 {
+		t.Errorf("aicall %+v", ended)
+	}
+	for _, turn := range ended.Turns {
+		if turn.TranscriptMS < 0 || turn.FirstTokenMS < turn.TranscriptMS || turn.FirstAudioMS < turn.FirstTokenMS || turn.OnWireMS < turn.FirstAudioMS {
+			t.Errorf("turn %+v", turn)
+		}
+		t.Logf("turn %+v", turn)
+	}
+	w.hook("activeflow_ended", `"voipbin.ai.result":"phrase"`)
+}
