@@ -158,13 +158,7 @@ func (c *Call) talk(ctx context.Context, callee *Call) error {
 // endWith hangs a callee up when it has left its conversation: it has no flow
 // of its own.
 func (c *Call) endWith(s *seat) {
-	c.x.work.Go(func() {
-		select {
-		case <-s.left:
-			c.Hangup(CauseOf(ReasonNormal))
-		case <-c.ctx.Done():
-		}
-	})
+	context.AfterFunc(s.gone, func() { c.Hangup(CauseOf(ReasonNormal)) })
 }
 
 // earlySound lets a caller hear a callee that sends sound before its answer.

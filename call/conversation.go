@@ -1,6 +1,7 @@
 package call
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"sync"
@@ -26,8 +27,10 @@ type seat struct {
 	call   *Call
 	talk   *conversation
 	member *bridge.Member
-	parked bool          // hears music and is not heard while others consult
-	left   chan struct{} // closed when the call has left for good
+	parked bool               // hears music and is not heard while others consult
+	left   <-chan struct{}    // closed when the call has left for good
+	gone   context.Context    // ends with left
+	vacate context.CancelFunc // closes left
 }
 
 func (x *Exchange) newConversation() *conversation {
@@ -37,7 +40,9 @@ func (x *Exchange) newConversation() *conversation {
 
 // join seats a call. Its ringback and background music end.
 func (v *conversation) join(c *Call) (*seat, error) {
-	s := &seat{call: c, talk: v, left: make(chan struct{})}
+	s := &seat{call: c, talk: v}
+	s.gone, s.vacate = context.WithCancel(context.Background())
+	s.left = s.gone.Done()
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.over {
@@ -97,9 +102,9 @@ func (v *conversation) leave(s *seat) {
 	s.stand()
 	ended := v.settle()
 	v.mu.Unlock()
-	close(s.left)
+	s.vacate()
 	for _, other := range ended {
-		close(other.left)
+		other.vacate()
 	}
 }
 
@@ -144,7 +149,7 @@ func (v *conversation) expect() (arrived func()) {
 		ended := v.settle()
 		v.mu.Unlock()
 		for _, s := range ended {
-			close(s.left)
+			s.vacate()
 		}
 	})
 }
@@ -177,17 +182,17 @@ func (v *conversation) adopt(s *seat) error {
 	ended := from.settle()
 	from.mu.Unlock()
 	for _, other := range ended {
-		close(other.left)
+		other.vacate()
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	s.talk = v
 	if v.over {
-		close(s.left)
+		s.vacate()
 		return ErrState
 	}
 	if err := s.enter(); err != nil {
-		close(s.left)
+		s.vacate()
 		return err
 	}
 	v.seats = append(v.seats, s)

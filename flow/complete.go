@@ -33,7 +33,7 @@ func (r *Run) follow() {
 		CustomerID: r.options.CustomerID, FlowID: id, Program: program, Variables: r.Variables(),
 		ReferenceType: r.options.ReferenceType, ReferenceID: r.options.ReferenceID, ReferenceActiveflowID: r.options.ID,
 		OnCompleteFlowID: f.OnCompleteFlowID, WebhookURI: r.options.WebhookURI, WebhookMethod: r.options.WebhookMethod,
-		Logger: r.options.Logger, Followed: r.options.Followed, completeCount: count, follows: true,
+		Logger: r.options.Logger, Followed: r.options.Followed, Ended: r.options.Ended, completeCount: count, follows: true,
 	})
 	next.Wait()
 }

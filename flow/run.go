@@ -48,6 +48,9 @@ type Options struct {
 	// Followed is told of each run that on_complete_flow_id starts after this
 	// one, before it begins. May be nil.
 	Followed func(*Run)
+	// Ended is told when this run has ended, and each that follows it. May be
+	// nil.
+	Ended func(*Run)
 
 	completeCount int
 	follows       bool
@@ -77,15 +80,22 @@ type Run struct {
 // after ctx does. When it ends by itself it hangs the call up. Program must not
 // be nil.
 func Start(ctx context.Context, host Host, o Options) *Run {
-	r := newRun(host, o)
+	r, serve := Prepare(ctx, host, o)
+	go serve()
+	return r
+}
+
+// Prepare is Start for a caller that has a goroutine to give: the run begins
+// with serve, which must be called once and returns when Wait does.
+func Prepare(ctx context.Context, host Host, o Options) (r *Run, serve func()) {
+	r = newRun(host, o)
 	r.finalCtx = context.WithoutCancel(ctx)
 	ctx, r.cancel = context.WithCancelCause(ctx)
 	if o.follows && o.Followed != nil {
 		o.Followed(r)
 	}
 	r.journal("activeflow_created")
-	go r.main(ctx)
-	return r
+	return r, func() { r.main(ctx) }
 }
 
 func newRun(host Host, o Options) *Run {
@@ -248,4 +258,7 @@ func (r *Run) end(reason, message string) {
 	r.log.Info("flow ended", "reason", reason, "message", message)
 	r.journal("activeflow_ended")
 	close(r.done)
+	if r.options.Ended != nil {
+		r.options.Ended(r)
+	}
 }

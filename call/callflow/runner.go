@@ -65,7 +65,8 @@ func (r *Runner) Run(ctx context.Context, c *call.Call, s call.Script) {
 	o.Variables = callVariables(c.Snapshot(), s.Variables)
 	o.ReferenceType, o.ReferenceID = "call", c.ID()
 	c.BindActiveflow(o.ID, o.FlowID, call.Webhook{URI: o.WebhookURI, Method: o.WebhookMethod})
-	r.start(ctx, r.HostOf(c), o).Wait()
+	_, serve := r.prepare(ctx, r.HostOf(c), o)
+	serve()
 }
 
 // options prepares a run of a stored flow, or of actions of its own.
@@ -87,13 +88,14 @@ func (r *Runner) options(ctx context.Context, customerID, flowID string, actions
 	return o, nil
 }
 
-// start starts a run and keeps it until it has ended, and those that follow it.
-func (r *Runner) start(ctx context.Context, host flow.Host, o flow.Options) *flow.Run {
+// prepare makes a run that begins with serve. It can be found until it has
+// ended, and so can those that follow it.
+func (r *Runner) prepare(ctx context.Context, host flow.Host, o flow.Options) (run *flow.Run, serve func()) {
 	host.Journal = &journal{db: r.cfg.DB, change: r.changed(host)}
-	o.Followed = r.keep
-	run := flow.Start(ctx, host, o)
+	o.Followed, o.Ended = r.keep, r.drop
+	run, serve = flow.Prepare(ctx, host, o)
 	r.keep(run)
-	return run
+	return run, serve
 }
 
 // changed shows a call which action it is at; nil for a run without one.
@@ -104,25 +106,26 @@ func (r *Runner) changed(host flow.Host) func(*resource.Action) {
 	return nil
 }
 
-// keep lets a run be found until it has ended.
+func runKey(customerID, id string) string { return customerID + "\x00" + id }
+
+// keep lets a run be found, until drop.
 func (r *Runner) keep(run *flow.Run) {
-	key := run.CustomerID() + "\x00" + run.ID()
 	r.mu.Lock()
-	r.runs[key] = run
-	r.mu.Unlock()
-	go func() {
-		<-run.Done()
-		r.mu.Lock()
-		delete(r.runs, key)
-		r.mu.Unlock()
-	}()
+	defer r.mu.Unlock()
+	r.runs[runKey(run.CustomerID(), run.ID())] = run
+}
+
+func (r *Runner) drop(run *flow.Run) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.runs, runKey(run.CustomerID(), run.ID()))
 }
 
 // find returns a run that has not ended.
 func (r *Runner) find(customerID, id string) (*flow.Run, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	run, ok := r.runs[customerID+"\x00"+id]
+	run, ok := r.runs[runKey(customerID, id)]
 	return run, ok
 }
 
@@ -169,7 +172,9 @@ func (r *Runner) Start(ctx context.Context, d Detached) (resource.Activeflow, er
 		o.WebhookURI, o.WebhookMethod = d.WebhookURI, d.WebhookMethod
 	}
 	host := flow.Host{Dialer: r, Documents: r, Web: r.cfg.Web}
-	return r.start(context.WithoutCancel(ctx), host, o).State(), nil
+	run, serve := r.prepare(context.WithoutCancel(ctx), host, o)
+	go serve()
+	return run.State(), nil
 }
 
 // Host returns what a customer's live call can do; false when there is none.
