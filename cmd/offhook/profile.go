@@ -19,6 +19,7 @@ func startProfile(dir string, log *slog.Logger) (stop func() error, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("profile: %w", err)
 	}
+	runtime.MemProfileRate = 16 << 10
 	cpu, err := os.Create(filepath.Join(dir, "cpu.pprof"))
 	if err != nil {
 		return nil, fmt.Errorf("profile: %w", err)

@@ -160,6 +160,8 @@ func (b *bench) measure(ctx context.Context, c steady) (result, error) {
 		CPU:       perCall(last.cpu-first.cpu, took, c.calls),
 		KBPerCall: float64(last.memory-idle.memory) / 1024 / float64(c.calls),
 		Delivered: float64(heard.Received) / (took.Seconds() * 50 * float64(c.calls*c.legs)),
+		StackKB:   (last.stacks - idle.stacks) / 1024 / float64(c.calls),
+		HeapKB:    (last.heap - idle.heap) / 1024 / float64(c.calls),
 		Routines:  (last.goroutines - idle.goroutines) / float64(c.calls),
 		Others:    (last.others - first.others).Seconds() / took.Seconds(),
 		P50:       ms(heard.P50), P99: ms(heard.P99)}
@@ -173,6 +175,8 @@ type sample struct {
 	others     time.Duration // processor time of everybody but the server and this program
 	memory     int64
 	goroutines float64
+	stacks     float64 // bytes
+	heap       float64 // bytes in use, garbage included
 }
 
 func (s *scene) sample(ctx context.Context) (sample, error) {
@@ -186,5 +190,5 @@ func (s *scene) sample(ctx context.Context) (sample, error) {
 	}
 	memory, err := s.server.memory()
 	return sample{at: time.Now(), cpu: cpu, others: busy() - cpu - rtpload.ProcessTime(), memory: memory,
-		goroutines: values["go_goroutines"]}, err
+		goroutines: values["go_goroutines"], stacks: values["go_memstats_stack_inuse_bytes"], heap: values["go_memstats_heap_inuse_bytes"]}, err
 }

@@ -30,7 +30,9 @@ type result struct {
 	Ratio     float64 `json:"ratio,omitempty"`
 	Bar       float64 `json:"bar,omitempty"`
 	KBPerCall float64 `json:"kb_per_call"`
-	Delivered float64 `json:"delivered"` // of what the server should send, 1 is all
+	StackKB   float64 `json:"stack_kb_per_call"`
+	HeapKB    float64 `json:"heap_kb_per_call"` // garbage included
+	Delivered float64 `json:"delivered"`        // of what the server should send, 1 is all
 	P50       float64 `json:"p50,omitempty"`
 	P99       float64 `json:"p99,omitempty"`
 	YardP50   float64 `json:"yardstick_p50,omitempty"`
@@ -43,15 +45,15 @@ type result struct {
 // yard is what the bare relay took.
 type yard struct{ CPU, P50, P99 float64 }
 
-const head = "\n%-16s %5s %8s %7s %6s %5s %8s %6s %7s %7s %6s %6s %6s  %s\n"
+const head = "\n%-16s %5s %8s %7s %6s %5s %8s %6s %6s %6s %7s %7s %6s %6s %6s  %s\n"
 
 func (r result) printHead() {
-	fmt.Printf(head, "calls that stay", "calls", "ms/call-s", "bare", "ratio", "bar", "KB/call", "sent", "p50 ms", "p99 ms", "bare99", "gor", "others", "load")
+	fmt.Printf(head, "calls that stay", "calls", "ms/call-s", "bare", "ratio", "bar", "KB/call", "heap", "stack", "sent", "p50 ms", "p99 ms", "bare99", "gor", "others", "load")
 }
 
 func (r result) print() {
-	fmt.Printf("%-16s %5d %9.3f %7s %6s %5s %8.1f %5.1f%% %7s %7s %6s %6.2f %6.2f  %s\n", r.Name, r.Calls, r.CPU, number(r.Yardstick),
-		number(r.Ratio), number(r.Bar), r.KBPerCall, 100*r.Delivered, number(r.P50), number(r.P99), number(r.YardP99), r.Routines, r.Others, r.Load)
+	fmt.Printf("%-16s %5d %9.3f %7s %6s %5s %8.1f %6.1f %6.1f %5.1f%% %7s %7s %6s %6.2f %6.2f  %s\n", r.Name, r.Calls, r.CPU, number(r.Yardstick),
+		number(r.Ratio), number(r.Bar), r.KBPerCall, r.HeapKB, r.StackKB, 100*r.Delivered, number(r.P50), number(r.P99), number(r.YardP99), r.Routines, r.Others, r.Load)
 }
 
 func number(v float64) string {
