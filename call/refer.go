@@ -10,6 +10,7 @@ import (
 
 	"offhook/resource"
 	"offhook/sip"
+	"offhook/store/rows"
 )
 
 // refer is a transfer that the party asks for from its phone (RFC 3515): blind,
@@ -145,6 +146,9 @@ func (x *Exchange) referTarget(c *Call, uri sipmsg.Uri) resource.Address {
 	}
 	if e := x.extensionByNumber(context.Background(), c.CustomerID(), uri.User); e != nil {
 		return resource.Address{Type: resource.TypeExtension, Target: uri.User}
+	}
+	if _, err := rows.Queues.Load(context.Background(), c.x.cfg.DB, c.CustomerID(), uri.User); err == nil {
+		return resource.Address{Type: resource.TypeQueue, Target: uri.User}
 	}
 	if isNumber(uri.User) {
 		return resource.Address{Type: resource.TypeTel, Target: uri.User}

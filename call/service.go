@@ -96,6 +96,7 @@ func (c *Call) Supervise(ctx context.Context, other *Call, mode string) error {
 type hooks struct {
 	feature    func(e *resource.Extension, dialled string) (Script, bool)
 	registered func(customerID, extensionID string, contacts int)
+	requeue    func(transferer *Call, queueID string) bool
 }
 
 // OnFeature has f asked what a phone reaches that dials what is no number of the

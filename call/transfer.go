@@ -61,6 +61,9 @@ func (c *Call) Transfer(ctx context.Context, o TransferOptions) (resource.Transf
 	if c.x.transferring(s.talk) {
 		return resource.Transfer{}, fmt.Errorf("%w: its conversation is being transferred already", ErrState)
 	}
+	if row, ok := c.requeue(o); ok {
+		return row, nil
+	}
 	t := &Handover{x: c.x, transferer: c, talk: s.talk, decided: make(chan string, 8), over: make(chan struct{})}
 	t.row = resource.Transfer{
 		Identity: resource.Identity{ID: o.ID, CustomerID: c.CustomerID(), TMCreate: resource.Now()},

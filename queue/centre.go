@@ -217,3 +217,20 @@ func (c *Centre) Conversation(customerID, queuecallID string) (callerID, agentID
 	})
 	return callerID, agentID, err
 }
+
+// Transfer lets the caller whom an agent serves with a call go on to another
+// queue, with its flow and variables, at the place of when it first came. It
+// reports false when the call serves no caller of queues, or there is no such
+// queue.
+func (c *Centre) Transfer(customerID, agentCallID, queueID string) (moved bool) {
+	c.with(customerID, func(f *floor, _ time.Time) {
+		for _, v := range f.visits {
+			if v.served.IsZero() || v.back || v.talk.agent.ID() != agentCallID || f.desks[queueID] == nil {
+				continue
+			}
+			v.next, moved = queueID, true
+			v.talk.cancel(errMoved)
+		}
+	})
+	return moved
+}

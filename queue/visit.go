@@ -29,6 +29,7 @@ type visit struct {
 	attempts map[string]*attempt
 	back     bool // the person has hung up and is called back
 	shown    [2]int
+	next     string // the queue that the agent transferred the caller to
 }
 
 // service is a conversation with an agent.
@@ -43,6 +44,7 @@ type service struct {
 var (
 	errKicked  = errors.New("kicked")
 	errTimeout = errors.New("service_timeout")
+	errMoved   = errors.New("transferred")
 )
 
 // withdraw stops an agent from being rung.
@@ -204,8 +206,11 @@ func (c *Centre) attend(ctx context.Context, v *visit, visited map[string]bool) 
 			silence()
 			r.Result, r.AgentID = "answered", v.talk.id
 			v.who.Line.Talk(v.talk.ctx, v.talk.agent, v.queue.Record)
-			c.finish(v)
-			return r, ""
+			if next = c.finish(v); ctx.Err() != nil {
+				next = ""
+			}
+			clear(visited)
+			return r, next
 		case k := <-keys:
 			left = v.wish(string(k))
 		case <-late:
@@ -349,18 +354,23 @@ func (f *floor) abandon(now time.Time, v *visit, reason string) {
 	f.soil(v.row.QueueID)
 }
 
-// finish ends a visit that an agent served.
-func (c *Centre) finish(v *visit) {
+// finish ends a visit that an agent served. It returns the queue that the agent
+// transferred the caller to.
+func (c *Centre) finish(v *visit) (next string) {
 	reason := "answered"
 	switch cause := context.Cause(v.talk.ctx); {
-	case errors.Is(cause, errKicked), errors.Is(cause, errTimeout):
+	case errors.Is(cause, errKicked), errors.Is(cause, errTimeout), errors.Is(cause, errMoved):
 		reason = cause.Error()
 	case cause != nil && !v.back:
 		reason = "hangup"
 	}
 	v.talk.cancel(nil)
 	v.talk.agent.Hangup()
-	c.with(v.who.CustomerID, func(f *floor, now time.Time) { f.done(now, v, reason) })
+	c.with(v.who.CustomerID, func(f *floor, now time.Time) {
+		next = v.next
+		f.done(now, v, reason)
+	})
+	return next
 }
 
 func (f *floor) done(now time.Time, v *visit, reason string) {

@@ -29,6 +29,7 @@ func (s *Server) startQueues(ctx context.Context) error {
 	s.db.OnCommit(s.callsAnswered)
 	s.exchange.OnFeature(s.agentCode)
 	s.exchange.OnRegistration(s.phoneChanged)
+	s.exchange.OnTransferToQueue(func(c *call.Call, queueID string) bool { return s.queues.Transfer(c.CustomerID(), c.ID(), queueID) })
 	return ledger.Load(ctx, s.queues)
 }
 

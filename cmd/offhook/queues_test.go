@@ -493,3 +493,70 @@ func TestSupervise(t *testing.T) {
 		t.Errorf("supervising what is over: %d", status)
 	}
 }
+
+// TestTransferToQueue holds that a caller whom an agent transfers to a queue
+// stays in its flow, with its variables.
+func TestTransferToQueue(t *testing.T) {
+	t.Parallel()
+	c := newCentre(t, "", "anna", "ben")
+	c.api("PUT", "/v1/agents/ben/tag_ids", map[string]any{"tag_ids": []string{"sales"}}, nil)
+	anna, ben := c.agent("anna", "1001"), c.agent("ben", "1002")
+	caller := c.visit()
+	first := take(t, anna)
+	converse(t, caller, first)
+	c.api("POST", "/v1/calls/"+c.comesTo("anna", "busy").CallID+"/transfer",
+		map[string]any{"type": "blind", "destination": map[string]string{"type": "queue", "target": "sales-queue-uuid"}}, nil)
+	receiveOr(t, "anna's call ends", first.Done())
+	second := take(t, ben)
+	converse(t, caller, second)
+	c.hook("queuecall_done", `"end_reason":"transferred"`)
+	c.hook("transfer_completed", `"to_agent":"sales-queue-uuid"`)
+	c.comesTo("anna", "available")
+	second.Hangup()
+	receiveOr(t, "the caller's flow ends", caller.Done())
+	if vars := c.ended("answered"); vars["voipbin.queue.name"] != "Sales" || vars["voipbin.queue.agent_id"] != "ben" {
+		t.Errorf("variables %v", vars)
+	}
+}
+
+// gapEar measures the longest silence, in frames. It implements media.Sink.
+type gapEar struct{ run, longest atomic.Int64 }
+
+// WriteFrame implements media.Sink.
+func (e *gapEar) WriteFrame(said, _ []int16) {
+	for _, v := range said {
+		if v > 100 || v < -100 {
+			e.run.Store(0)
+			return
+		}
+	}
+	if n := e.run.Add(1); n > e.longest.Load() {
+		e.longest.Store(n)
+	}
+}
+
+// TestQueueJoinIsHeardThrough holds that a caller hears music until it hears the
+// agent, with less than 200 ms between: no silence and no ringback.
+func TestQueueJoinIsHeardThrough(t *testing.T) {
+	t.Parallel()
+	c := newCentre(t, "", "anna")
+	calls := c.agent("anna", "1001")
+	caller := c.visit()
+	ringing := receiveOr(t, "the agent is rung", calls)
+	music := newEar()
+	caller.Port().Attach(music, 8000)
+	receiveOr(t, "the caller hears music", music.hears(50))
+	e := &gapEar{}
+	caller.Port().Attach(e, 8000)
+	heard := hears(caller, agentPitch)
+	if err := ringing.Answer(); err != nil {
+		t.Fatal(err)
+	}
+	speaks(ringing, agentPitch)
+	receiveOr(t, "the caller hears the agent", heard)
+	gap := time.Duration(e.longest.Load()) * 20 * time.Millisecond
+	t.Logf("longest silence %v", gap)
+	if gap >= 200*time.Millisecond {
+		t.Errorf("%v of silence at the join", gap)
+	}
+}
