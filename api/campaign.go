@@ -22,7 +22,7 @@ func (s *Server) registerCampaigns() {
 	campaigns := serve(s, collection[resource.Campaign, *resource.Campaign]{
 		path: "campaigns", name: "campaign", rows: rows.Campaigns, verbs: plain,
 		writable: "name detail type service_level end_handle flow_id actions outplan_id outdial_id queue_id next_campaign_id " +
-			"dial_timeout max_concurrent_calls calls_per_second max_abandon_rate schedule",
+			"dial_timeout max_concurrent_calls calls_per_second max_abandon_rate schedule calling_hours max_attempts_per_day",
 		emits: "created updated deleted",
 		fresh: func(c *resource.Campaign) {
 			c.Type, c.Status, c.EndHandle = orElse(c.Type, "call"), orElse(c.Status, "stop"), orElse(c.EndHandle, "stop")
@@ -47,6 +47,7 @@ func (s *Server) registerCampaigns() {
 			return s.setCampaignStatus(r, campaigns, b.Status)
 		})
 	s.registerCampaignViews(campaigns)
+	s.registerDoNotCalls()
 	s.registerOutplans()
 	s.registerOutdials()
 }
@@ -163,6 +164,8 @@ func checkCampaign(c *check, row *resource.Campaign) {
 		c.fault("max_abandon_rate", "INVALID_VALUE", "must be 0 to 1, where 0.03 is 3 percent")
 	}
 	c.schedule(row.Schedule)
+	c.atLeast("max_attempts_per_day", row.MaxAttemptsPerDay, 0)
+	c.hours(row.CallingHours)
 	if row.OutdialID != "" {
 		outdial, err := rows.Outdials.Load(c.ctx, c.s.db, c.who.CustomerID, row.OutdialID)
 		if err != nil {
@@ -221,7 +224,7 @@ func attachOutdial(_ context.Context, tx *store.Tx, action string, c *resource.C
 func (s *Server) registerOutplans() {
 	plans := serve(s, collection[resource.Outplan, *resource.Outplan]{
 		path: "outplans", name: "outplan", rows: rows.Outplans, verbs: plain,
-		writable: "name detail source dial_timeout try_interval max_try_count_0 max_try_count_1 max_try_count_2 max_try_count_3 max_try_count_4",
+		writable: "name detail source dial_timeout try_interval max_try_count_0 max_try_count_1 max_try_count_2 max_try_count_3 max_try_count_4 result_rules",
 		check: func(c *check, p *resource.Outplan) {
 			if p.Source != (resource.Address{}) {
 				c.source(&p.Source)
@@ -230,6 +233,7 @@ func (s *Server) registerOutplans() {
 				"max_try_count_1": p.MaxTryCount1, "max_try_count_2": p.MaxTryCount2, "max_try_count_3": p.MaxTryCount3, "max_try_count_4": p.MaxTryCount4} {
 				c.atLeast(path, value, 0)
 			}
+			c.resultRules(p.ResultRules)
 		},
 	})
 	plans.part("dial_info", "source", "dial_timeout", "try_interval", "max_try_count_0", "max_try_count_1", "max_try_count_2", "max_try_count_3", "max_try_count_4")

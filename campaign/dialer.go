@@ -37,6 +37,8 @@ type Dialer struct {
 	closed   bool
 	sessions map[string]*session // by customer and campaign
 	calls    map[string]place    // by customer and call, group of calls or activeflow
+
+	numbers sync.Mutex // held while attempts that are limited by number are checked and written
 }
 
 // place is where an attempt is.

@@ -14,8 +14,8 @@ type DryRun struct {
 	Targets    int            `json:"targets"`
 	Dial       int            `json:"dial"`    // would be dialled, one after the other
 	Now        int            `json:"now"`     // of them those that could be dialled at this moment
-	Waiting    map[string]int `json:"waiting"` // would be dialled later, by why: schedule, interval
-	Skipped    map[string]int `json:"skipped"` // would not be dialled, by why: done, exhausted, no_destination, progressing
+	Waiting    map[string]int `json:"waiting"` // would be dialled later, by why: schedule, interval, calling_hours
+	Skipped    map[string]int `json:"skipped"` // would not be dialled, by why: done, exhausted, do_not_call, no_destination, progressing
 	OpensAt    *time.Time     `json:"opens_at"`
 	FirstAt    *time.Time     `json:"first_at"` // when the first call could be placed
 	LastsAbout int            `json:"lasts_about"`
@@ -56,8 +56,18 @@ func (d *Dialer) DryRun(ctx context.Context, customerID, id string) (DryRun, err
 			out.OpensAt = &at
 		}
 	}
+	hours := newClocks(row.CallingHours)
 	for _, t := range targets {
-		out.judge(personOf(t, &rules), t.Status, t.Result, &rules, now)
+		p := personOf(t, &rules, hours)
+		listed, err := d.listed(ctx, t, &p, &rules)
+		if err != nil {
+			return out, err
+		}
+		if listed {
+			out.Skipped[ResultDoNotCall]++
+			continue
+		}
+		out.judge(p, t.Status, t.Result, &rules, now)
 	}
 	out.LastsAbout = int(float64(out.Dial) / rules.Rate)
 	return out, nil
@@ -65,7 +75,7 @@ func (d *Dialer) DryRun(ctx context.Context, customerID, id string) (DryRun, err
 
 // judge counts one target.
 func (o *DryRun) judge(p Person, status, result string, r *Rules, now time.Time) {
-	_, left := p.next(r)
+	i, left := p.next(r)
 	switch {
 	case status == targetDone && result != "" && result != ResultSuccess:
 		o.Skipped[result]++
@@ -88,6 +98,9 @@ func (o *DryRun) judge(p Person, status, result string, r *Rules, now time.Time)
 		at = *o.OpensAt
 	case p.Due.After(now):
 		o.Waiting[WaitInterval]++
+	case opens(p.hours[i], now).After(now):
+		o.Waiting[WaitHours]++
+		at = opens(p.hours[i], now)
 	default:
 		o.Now++
 	}

@@ -24,7 +24,15 @@ type begun struct {
 // unknown. Targets that are gone or done meanwhile are left out.
 func (s *session) begin(ctx context.Context, choices []Choice) ([]begun, error) {
 	var list []begun
-	err := s.d.cfg.DB.Write(ctx, func(tx *store.Tx) error {
+	if s.pacer.rules.MaxPerDay > 0 {
+		s.d.numbers.Lock() // two campaigns may not both take a number's last call of the day
+		defer s.d.numbers.Unlock()
+	}
+	choices, err := s.permitted(ctx, choices)
+	if err != nil {
+		return nil, err
+	}
+	err = s.d.cfg.DB.Write(ctx, func(tx *store.Tx) error {
 		list = list[:0]
 		for _, c := range choices {
 			b, err := s.beginOne(tx, c)
@@ -172,10 +180,13 @@ func unplace(tx *store.Tx, c resource.Campaigncall) error {
 }
 
 // exhaust closes a target that has no tries left.
-func (l ledger) exhaust(customerID, id string) {
+func (l ledger) exhaust(customerID, id string) { l.settle(customerID, id, ResultExhausted) }
+
+// settle closes a target without a call.
+func (l ledger) settle(customerID, id, result string) {
 	l.db.Enqueue(func(tx *store.Tx) error {
 		return change(tx, resource.Campaigncall{Identity: resource.Identity{CustomerID: customerID}, OutdialTargetID: id},
-			func(t *resource.OutdialTarget) { t.Status, t.Result = targetDone, ResultExhausted })
+			func(t *resource.OutdialTarget) { t.Status, t.Result = targetDone, result })
 	})
 }
 
@@ -209,11 +220,11 @@ func triesOf(t *resource.OutdialTarget, i int) *int {
 
 // personOf is what the Pacer needs of a target. One that was tried is due an
 // interval after it was written last, which was at the end of the try.
-func personOf(t *resource.OutdialTarget, r *Rules) Person {
+func personOf(t *resource.OutdialTarget, r *Rules, hours *clocks) Person {
 	p := Person{ID: t.ID}
 	tried := false
 	for i := range destinations {
-		p.Has[i], p.Tries[i] = addressOf(t, i) != nil, *triesOf(t, i)
+		p.Has[i], p.Tries[i], p.hours[i] = addressOf(t, i) != nil, *triesOf(t, i), hours.of(addressOf(t, i))
 		tried = tried || p.Tries[i] > 0
 	}
 	switch {

@@ -7,20 +7,22 @@ import (
 
 // Reasons why a campaign does not dial now, as users see them.
 const (
-	WaitSchedule = "schedule" // the window is closed
-	WaitCapacity = "capacity" // as many calls are up as may be
-	WaitAgents   = "agents"   // no agent would be free for another call
-	WaitInterval = "interval" // all that are left were tried a short time ago
-	WaitTargets  = "targets"  // nobody is left to be dialled
-	waitNothing  = ""         // it dials: the next call has its time
+	WaitSchedule = "schedule"      // the window is closed
+	WaitCapacity = "capacity"      // as many calls are up as may be
+	WaitAgents   = "agents"        // no agent would be free for another call
+	WaitHours    = "calling_hours" // where the next ones live it is too late or too early
+	WaitInterval = "interval"      // all that are left were tried a short time ago
+	WaitTargets  = "targets"       // nobody is left to be dialled
+	waitNothing  = ""              // it dials: the next call has its time
 )
 
 // Person is a target as the Pacer sees it.
 type Person struct {
 	ID    string
-	Has   [destinations]bool // which destinations there are
-	Tries [destinations]int  // so far
-	Due   time.Time          // not dialled earlier
+	Has   [destinations]bool    // which destinations there are
+	Tries [destinations]int     // so far
+	Due   time.Time             // not dialled earlier
+	hours [destinations][]*gate // of the destinations, besides the campaign's window
 }
 
 // next is the destination to dial: the lowest that has tries left.
@@ -67,9 +69,7 @@ type Pacer struct {
 	people  map[string]*waiting
 	live    map[string]*attempt // by target
 	slot    time.Time           // earliest time of the next call
-	change  time.Time           // when the window opens or closes next, as computed at looked
-	looked  time.Time
-	open    bool
+	window  gate
 	seq     int
 	counts  Counts
 	measure measure
@@ -90,11 +90,13 @@ type Counts struct {
 
 // NewPacer returns a Pacer without targets.
 func NewPacer(r Rules) *Pacer {
-	return &Pacer{rules: r, people: map[string]*waiting{}, live: map[string]*attempt{}, counts: Counts{Results: map[string]int{}}}
+	p := &Pacer{people: map[string]*waiting{}, live: map[string]*attempt{}, counts: Counts{Results: map[string]int{}}}
+	p.SetRules(r)
+	return p
 }
 
 // SetRules changes the rules; calls that are up go on.
-func (p *Pacer) SetRules(r Rules) { p.rules, p.looked = r, time.Time{} }
+func (p *Pacer) SetRules(r Rules) { p.rules, p.window = r, gate{w: r.Window} }
 
 // Add makes a target known. It reports false when there is no destination with
 // tries left, or when it is known already.
@@ -144,7 +146,8 @@ func (p *Pacer) Next(now time.Time, staff Agents) (dial []Choice, why string, wa
 	for {
 		free, why, wake := p.mayDial(now, staff)
 		if !free {
-			return dial, why, p.earlier(earliest(wake, p.change))
+			_, change := p.window.at(now)
+			return dial, why, p.earlier(earliest(wake, change))
 		}
 		dial = append(dial, p.place(now))
 	}
@@ -153,13 +156,17 @@ func (p *Pacer) Next(now time.Time, staff Agents) (dial []Choice, why string, wa
 // mayDial tells whether the first target may be dialled at once; else why not
 // and from when on it may.
 func (p *Pacer) mayDial(now time.Time, staff Agents) (free bool, why string, wake time.Time) {
+	if open, change := p.window.at(now); !open {
+		return false, WaitSchedule, change
+	}
+	p.postpone(now)
 	switch {
-	case !p.windowOpen(now):
-		return false, WaitSchedule, p.change
 	case len(p.line) == 0 && len(p.live) > 0:
 		return false, waitNothing, time.Time{}
 	case len(p.line) == 0:
 		return false, WaitTargets, time.Time{}
+	case p.line[0].Due.After(now) && p.line[0].asleep:
+		return false, WaitHours, p.line[0].Due
 	case p.line[0].Due.After(now):
 		return false, WaitInterval, p.line[0].Due
 	case p.rules.MaxConcurrent > 0 && len(p.live) >= p.rules.MaxConcurrent:
@@ -180,14 +187,19 @@ func earliest(a, b time.Time) time.Time {
 	return a
 }
 
-// windowOpen tells whether the campaign's window is open, and keeps when that
-// changes.
-func (p *Pacer) windowOpen(now time.Time) bool {
-	stale := p.looked.IsZero() || now.Before(p.looked) || !p.change.IsZero() && !now.Before(p.change)
-	if stale {
-		p.looked, p.open, p.change = now, p.rules.Window.Open(now), p.rules.Window.Change(now)
+// postpone moves those who are due, but not to be called at this hour, to when
+// they are.
+func (p *Pacer) postpone(now time.Time) {
+	for len(p.line) > 0 && !p.line[0].Due.After(now) {
+		w := p.line[0]
+		i, _ := w.next(&p.rules)
+		at := opens(w.hours[i], now)
+		if w.asleep = at.After(now); !w.asleep {
+			return
+		}
+		w.Due = at
+		heap.Fix(&p.line, 0)
 	}
-	return p.open
 }
 
 // Pause lets no call be placed before t.
@@ -226,7 +238,7 @@ func (p *Pacer) again(w *waiting, due time.Time) bool {
 		delete(p.people, w.ID)
 		return false
 	}
-	w.Due = due
+	w.Due, w.asleep = due, false
 	heap.Push(&p.line, w)
 	return true
 }
@@ -276,11 +288,11 @@ func (p *Pacer) Ended(id string, now time.Time, reason string) Outcome {
 		p.abandon(a)
 	}
 	p.counts.Results[resultOf(reason, a.verdict)]++
-	o := judge(answered, reason)
+	o, wait := p.rules.judge(answered, reason, a.verdict)
 	switch wanted := p.people[id] == a.person; {
 	case o.Done && wanted:
 		delete(p.people, id)
-	case !o.Done && wanted && !p.again(a.person, now.Add(p.rules.Interval)):
+	case !o.Done && wanted && !p.again(a.person, now.Add(wait)):
 		o.Done, o.Result = true, ResultExhausted
 	}
 	switch o.Result {
@@ -327,8 +339,9 @@ func (p *Pacer) Ringing() int {
 // waiting is a Person in the line.
 type waiting struct {
 	Person
-	seq   int // order of Add
-	place int // in the heap, -1: its call is up
+	asleep bool // Due is when the calling hours begin
+	seq    int  // order of Add
+	place  int  // in the heap, -1: its call is up
 }
 
 // personHeap implements heap.Interface.

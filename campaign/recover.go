@@ -34,7 +34,11 @@ func (d *Dialer) close(ctx context.Context, c resource.Campaigncall) error {
 	if !placed {
 		return d.cfg.DB.Write(ctx, func(tx *store.Tx) error { return unplace(tx, c) })
 	}
-	o := judge(answered, reason)
+	var rules Rules
+	if plan, err := rows.Outplans.Load(ctx, d.cfg.DB, c.CustomerID, c.OutplanID); err == nil {
+		rules.Results = plan.ResultRules
+	}
+	o, _ := rules.judge(answered, reason, c.AMDResult)
 	c.Status, c.Result, c.HangupReason, c.TMEnd = callDone, "fail", reason, resource.Now()
 	if o.Success {
 		c.Result = "success"

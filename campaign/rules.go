@@ -24,9 +24,11 @@ type Rules struct {
 	Interval      time.Duration // between the end of one try of a target and the next try
 	MaxTries      [destinations]int
 	Window        *Window
-	Queue         bool    // answered calls need an agent
-	ServiceLevel  int     // with Queue: percent of free agents to dial for
-	MaxAbandon    float64 // with Queue: share of answered people that may meet no agent
+	Results       map[string]resource.ResultRule // by result of a call; see Rules.judge
+	MaxPerDay     int                            // calls to one number within 24 hours; 0: no limit
+	Queue         bool                           // answered calls need an agent
+	ServiceLevel  int                            // with Queue: percent of free agents to dial for
+	MaxAbandon    float64                        // with Queue: share of answered people that may meet no agent
 }
 
 // NewRules reads the rules of a campaign.
@@ -39,7 +41,7 @@ func NewRules(c *resource.Campaign, p *resource.Outplan) (Rules, error) {
 		MaxConcurrent: c.MaxConcurrentCalls, Rate: c.CallsPerSecond,
 		Interval: time.Duration(p.TryInterval) * time.Millisecond,
 		MaxTries: [destinations]int{p.MaxTryCount0, p.MaxTryCount1, p.MaxTryCount2, p.MaxTryCount3, p.MaxTryCount4},
-		Window:   w, Queue: c.QueueID != "", ServiceLevel: c.ServiceLevel, MaxAbandon: c.MaxAbandonRate,
+		Window:   w, Results: p.ResultRules, MaxPerDay: c.MaxAttemptsPerDay, Queue: c.QueueID != "", ServiceLevel: c.ServiceLevel, MaxAbandon: c.MaxAbandonRate,
 	}
 	if r.Rate <= 0 {
 		r.Rate = defaultRate
@@ -66,6 +68,7 @@ const (
 	ResultSuccess   = "success"   // a call came to its normal end
 	ResultAnswered  = "answered"  // answered, but the call broke off: nobody is called twice
 	ResultExhausted = "exhausted" // all tries are used
+	ResultDoNotCall = "do_not_call"
 )
 
 // Outcome is what the end of a call means.
@@ -75,15 +78,34 @@ type Outcome struct {
 	Result  string // of the target, when it is done
 }
 
-// judge applies the rules of results: a normal end is a success, an answering
-// machine that the flow hung up on is tried again, and whoever else answered is
-// not called twice. Everything else is tried again while there are tries.
-func judge(answered bool, reason string) Outcome {
-	switch {
-	case reason == causeNormal && answered:
-		return Outcome{Success: true, Done: true, Result: ResultSuccess}
-	case answered && reason != causeAMD:
-		return Outcome{Done: true, Result: ResultAnswered}
+// judge says what follows from the end of a call, and after what time the
+// target may be tried again. Whoever answered in person is never called twice. A
+// rule of the outplan goes first for all others; else a machine that got its
+// message, and a machine whose call broke off, are done, and everything else is
+// tried again while there are tries.
+func (r *Rules) judge(answered bool, reason, verdict string) (Outcome, time.Duration) {
+	o := Outcome{Success: answered && reason == causeNormal}
+	result := resultOf(reason, verdict)
+	rule, ruled := r.Results[result]
+	again := !answered || reason == causeAMD
+	if machine := !answered || reason == causeAMD || isMachine(verdict); ruled && machine {
+		again = rule.Retry
 	}
-	return Outcome{}
+	if again {
+		wait := r.Interval
+		if rule.Interval > 0 {
+			wait = time.Duration(rule.Interval) * time.Millisecond
+		}
+		return o, wait
+	}
+	o.Done = true
+	switch {
+	case o.Success:
+		o.Result = ResultSuccess
+	case answered:
+		o.Result = ResultAnswered
+	default:
+		o.Result = result
+	}
+	return o, 0
 }

@@ -26,6 +26,7 @@ type session struct {
 	loaded   string // the outdial whose targets the pacer has
 	attempts map[string]*resource.Campaigncall
 	refs     map[string][]string // call ids by target, for the dialer's index
+	hours    *clocks             // of the targets
 	shown    time.Time           // when waiting_for was written last
 	over     bool
 
@@ -349,7 +350,12 @@ func (s *session) reload(ctx context.Context) {
 	}
 	s.plan = *plan
 	s.pacer.SetRules(rules)
+	if !sameHours(s.row.CallingHours, s.hours.hours) {
+		s.loaded = "" // the targets are read again with the new hours
+	}
 }
+
+func sameHours(a, b *resource.Hours) bool { return a == b || a != nil && b != nil && *a == *b }
 
 func (s *session) rules(ctx context.Context) (*resource.Outplan, Rules, error) {
 	plan, err := rows.Outplans.Load(ctx, s.d.cfg.DB, s.row.CustomerID, s.row.OutplanID)
@@ -375,6 +381,7 @@ func (s *session) load(ctx context.Context) error {
 	}
 	s.pacer.SetRules(rules)
 	s.pacer.Clear()
+	s.hours = newClocks(s.row.CallingHours)
 	targets, err := targetsOf(ctx, s.d.cfg.DB, s.row.CustomerID, s.row.OutdialID)
 	if err != nil {
 		return err
@@ -391,7 +398,7 @@ func (s *session) add(t *resource.OutdialTarget) {
 	if s.pacer == nil || t.OutdialID != s.row.OutdialID || t.Status == targetDone || s.attempts[t.ID] != nil {
 		return
 	}
-	p := personOf(t, &s.pacer.rules)
+	p := personOf(t, &s.pacer.rules, s.hours)
 	if !s.pacer.Add(p) && p.Tries != ([destinations]int{}) {
 		if _, left := p.next(&s.pacer.rules); !left {
 			s.book.exhaust(t.CustomerID, t.ID)

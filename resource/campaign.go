@@ -1,6 +1,9 @@
 package resource
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Schedule is when a campaign may dial: local time, start included, end excluded.
 type Schedule struct {
@@ -8,6 +11,25 @@ type Schedule struct {
 	StartTime string   `json:"start_time" doc:"HH:MM"`
 	EndTime   string   `json:"end_time" doc:"HH:MM; before the start it means the next day"`
 	Days      []string `json:"days" doc:"mon to sun; empty: every day"`
+}
+
+// Hours is a time of day in the zone that a number belongs to.
+type Hours struct {
+	StartTime string `json:"start_time" doc:"HH:MM, included"`
+	EndTime   string `json:"end_time" doc:"HH:MM, excluded"`
+}
+
+// ResultRule is what follows from a call that did not reach its end.
+type ResultRule struct {
+	Retry    bool `json:"retry" doc:"Try again while there are tries; false: the target is done"`
+	Interval int  `json:"interval" doc:"Milliseconds to the next try; 0: try_interval"`
+}
+
+// DoNotCall is a number that campaigns must not call.
+type DoNotCall struct {
+	Identity
+	Number string `json:"number" doc:"As it is dialled; spaces, dashes and dots do not count"`
+	Detail string `json:"detail" doc:"Why, for people"`
 }
 
 // Campaign dials the targets of an outdial by the rules of an outplan.
@@ -31,6 +53,8 @@ type Campaign struct {
 	CallsPerSecond     float64   `json:"calls_per_second" doc:"Dialling rate; 0: 2"`
 	MaxAbandonRate     float64   `json:"max_abandon_rate" doc:"With a queue: share of answered people who may meet no agent; 0: 0.03"`
 	Schedule           *Schedule `json:"schedule" doc:"When it may dial"`
+	CallingHours       *Hours    `json:"calling_hours" doc:"When people may be called, by the clock where they are"`
+	MaxAttemptsPerDay  int       `json:"max_attempts_per_day" doc:"Calls to one number within 24 hours, those of other campaigns included; 0: no limit"`
 }
 
 // Outplan is how a campaign dials.
@@ -46,6 +70,8 @@ type Outplan struct {
 	MaxTryCount2 int     `json:"max_try_count_2" doc:"Tries of destination_2"`
 	MaxTryCount3 int     `json:"max_try_count_3" doc:"Tries of destination_3"`
 	MaxTryCount4 int     `json:"max_try_count_4" doc:"Tries of destination_4"`
+
+	ResultRules map[string]ResultRule `json:"result_rules" doc:"By result of a call: busy, noanswer, dialout, cancel, failed, timeout, amd, machine, fax, sit. Others are tried again, machine is done"`
 }
 
 // Outdial is a list of people to call.
@@ -99,4 +125,15 @@ type Campaigncall struct {
 	DestinationIndex int        `json:"destination_index" doc:"0 to 4"`
 	TryCount         int        `json:"try_count" doc:"Which try it was"`
 	TMEnd            *time.Time `json:"tm_end" doc:"When it was over"`
+}
+
+// PlainNumber drops what people write into numbers for the eye: spaces, dashes,
+// dots, slashes and brackets.
+func PlainNumber(number string) string {
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune(" -./()\u00a0", r) {
+			return -1
+		}
+		return r
+	}, number)
 }

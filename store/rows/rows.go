@@ -80,7 +80,10 @@ var (
 		return []store.Key{{Name: KeyParent, Value: t.OutdialID}, {Name: KeyStatus, Value: t.Status}}
 	})
 	Campaigncalls = store.NewCollection("campaigncall", func(c *resource.Campaigncall) []store.Key {
-		return append(live(c.Status != "done"), store.Key{Name: KeyParent, Value: c.CampaignID})
+		return append(live(c.Status != "done"), store.Key{Name: KeyParent, Value: c.CampaignID}, store.Key{Name: KeyNumber, Value: c.Destination.Target})
+	})
+	DoNotCalls = store.NewCollection("donotcall", func(d *resource.DoNotCall) []store.Key {
+		return []store.Key{{Name: KeyNumber, Value: d.Number, Unique: true}}
 	})
 )
 

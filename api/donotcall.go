@@ -1,0 +1,53 @@
+package api
+
+import (
+	"slices"
+	"strings"
+
+	"offhook/resource"
+	"offhook/store/rows"
+)
+
+// registerDoNotCalls mounts the list of numbers that campaigns must not call.
+func (s *Server) registerDoNotCalls() {
+	serve(s, collection[resource.DoNotCall, *resource.DoNotCall]{
+		path: "donotcalls", name: "donotcall", rows: rows.DoNotCalls, verbs: plain,
+		writable: "number detail", required: "number", unique: "number", emits: "created deleted",
+		filters: map[string]string{"number": rows.KeyNumber},
+		check: func(c *check, d *resource.DoNotCall) {
+			d.Number = resource.PlainNumber(d.Number)
+			if d.Number == "" {
+				c.fault("number", "MISSING_FIELD", "give the number as it is dialled")
+			}
+		},
+	})
+}
+
+// hours asks for a time of day.
+func (c *check) hours(h *resource.Hours) {
+	if h == nil {
+		return
+	}
+	for path, value := range map[string]string{"calling_hours.start_time": h.StartTime, "calling_hours.end_time": h.EndTime} {
+		if !clock.MatchString(value) {
+			c.fault(path, "INVALID_VALUE", "must be HH:MM, 00:00 to 23:59, not %q", value)
+		}
+	}
+	if h.StartTime == h.EndTime {
+		c.fault("calling_hours.end_time", "INVALID_VALUE", "is the same as start_time, so nobody may be called")
+	}
+}
+
+// callResults are the results of calls that an outplan may have rules for.
+var callResults = []string{"busy", "noanswer", "dialout", "cancel", "failed", "timeout", "amd", "machine", "fax", "sit"}
+
+// resultRules asks for known results.
+func (c *check) resultRules(rules map[string]resource.ResultRule) {
+	for result, rule := range rules {
+		path := "result_rules." + result
+		if !slices.Contains(callResults, result) {
+			c.fault(path, "INVALID_VALUE", "there is no such result; there are %s", strings.Join(callResults, ", "))
+		}
+		c.atLeast(path+".interval", rule.Interval, 0)
+	}
+}
