@@ -1,0 +1,364 @@
+package assistant
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"offhook/assistant/llm"
+	"offhook/call"
+	"offhook/media"
+	"offhook/media/audio"
+	"offhook/resource"
+	"offhook/speech"
+	"offhook/speech/stt"
+)
+
+// The tests here run in virtual time: a party whose line ticks each 20 ms, a
+// recogniser, a voice and a model that answer at once or when told. People
+// speak tones; the recogniser knows what each pitch means.
+const (
+	hello   = 500.0
+	reallyQ = 700.0 // a whole question
+	stopIt  = 900.0
+	mmHm    = 200.0
+	bye     = 1100.0
+)
+
+var meanings = map[float64]string{hello: "hello", reallyQ: "what about my order", stopIt: "no wait", mmHm: "mm-hm", bye: "goodbye then"}
+
+// testParty is a party on a line. It implements Party.
+type testParty struct {
+	mu    sync.Mutex
+	sink  media.Sink
+	mouth media.Source
+	keys  chan call.Keypress
+	hz    float64 // spoken now; 0: silence
+	left  int     // frames of it
+	phase float64
+	loud  bool      // the party hears a voice
+	since time.Time // of loud
+	noise float64
+}
+
+func (p *testParty) Attach(s media.Sink, _ int) func() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sink = s
+	return func() {}
+}
+
+func (p *testParty) Speak(s media.Source) func() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.mouth = s
+	return func() {}
+}
+
+func (p *testParty) Rate() int                            { return 8000 }
+func (p *testParty) Keys() (<-chan call.Keypress, func()) { return p.keys, func() {} }
+
+// run ticks until ctx ends.
+func (p *testParty) run(ctx context.Context) {
+	t := time.NewTicker(20 * time.Millisecond)
+	defer t.Stop()
+	said, heard := make([]int16, 320), make([]int16, 160)
+	for {
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			return
+		}
+		p.mu.Lock()
+		p.speak(said)
+		if p.mouth != nil {
+			_ = p.mouth.ReadFrame(heard)
+		}
+		p.listen(heard)
+		if p.sink != nil {
+			p.sink.WriteFrame(said, nil)
+		}
+		p.mu.Unlock()
+	}
+}
+
+func (p *testParty) speak(frame []int16) {
+	clear(frame)
+	if p.left == 0 {
+		return
+	}
+	p.left--
+	for i := range frame {
+		p.phase += 2 * math.Pi * p.hz / stt.Rate
+		frame[i] = int16(6000 * math.Sin(p.phase))
+	}
+}
+
+// listen notes whether the party hears a voice; a filler is quieter.
+func (p *testParty) listen(frame []int16) {
+	var energy float64
+	for _, v := range frame {
+		energy += float64(v) * float64(v)
+	}
+	if loud := energy/float64(len(frame)) > 1000*1000; loud != p.loud {
+		p.loud, p.since = loud, time.Now()
+	}
+}
+
+// says speaks for d, beginning now.
+func (p *testParty) says(hz float64, d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.hz, p.left = hz, int(d/(20*time.Millisecond))
+}
+
+// hearing tells whether it hears a voice now, and since when that is so.
+func (p *testParty) hearing() (bool, time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.loud, p.since
+}
+
+// waitFor lets virtual time pass until the party hears a voice or silence.
+func (p *testParty) waitFor(t *testing.T, voice bool) time.Time {
+	t.Helper()
+	for range 3000 {
+		if loud, since := p.hearing(); loud == voice {
+			return since
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("no change to voice=%v within 30 s", voice)
+	return time.Time{}
+}
+
+// testEar is a recogniser of pitches. It implements stt.Engine.
+type testEar struct {
+	delay time.Duration // from Finish to the words
+	err   error
+}
+
+func (e *testEar) Name() string { return "test" }
+
+func (e *testEar) Open(context.Context, stt.Options) (stt.Stream, error) {
+	if e.err != nil {
+		return nil, e.err
+	}
+	return &testStream{e: e, results: make(chan stt.Result, 4), closed: make(chan struct{})}, nil
+}
+
+type testStream struct {
+	e       *testEar
+	pcm     []int16
+	results chan stt.Result
+	closed  chan struct{}
+	once    sync.Once
+}
+
+func (s *testStream) Write(_ context.Context, pcm []int16) error {
+	s.pcm = append(s.pcm, pcm...)
+	return nil
+}
+
+func (s *testStream) Finish(context.Context) error {
+	go func() {
+		select {
+		case <-time.After(s.e.delay):
+			s.results <- stt.Result{Kind: stt.Final, Text: meaning(s.pcm), Through: stt.Length(int64(len(s.pcm)))}
+			s.once.Do(func() { close(s.results) })
+		case <-s.closed:
+		}
+	}()
+	return nil
+}
+
+func (s *testStream) Results() <-chan stt.Result { return s.results }
+func (s *testStream) Err() error                 { return nil }
+
+func (s *testStream) Close() {
+	s.once.Do(func() { close(s.closed); close(s.results) })
+}
+
+// meaning is what the pitch of sound means, "" for a cough.
+func meaning(pcm []int16) string {
+	crossings, first, last := 0, -1, 0
+	for i := 1; i < len(pcm); i++ {
+		if pcm[i-1] < 0 && pcm[i] >= 0 {
+			if first >= 0 {
+				crossings++
+			} else {
+				first = i
+			}
+			last = i
+		}
+	}
+	hz := float64(crossings) * stt.Rate / float64(max(1, last-first))
+	for f, text := range meanings {
+		if math.Abs(f-hz) < 40 {
+			return text
+		}
+	}
+	return ""
+}
+
+// testVoice speaks every text as a tone of 60 ms a character. It implements
+// speech.Synthesizer.
+type testVoice struct {
+	delay time.Duration
+	err   error
+}
+
+func (v *testVoice) Synthesize(_ context.Context, r speech.Request) (*audio.Clip, error) {
+	time.Sleep(v.delay)
+	if v.err != nil {
+		return nil, v.err
+	}
+	c := audio.NewClip(8000)
+	pcm := make([]int16, 480*len(r.Text))
+	for i := range pcm {
+		pcm[i] = int16(8000 * math.Sin(2*math.Pi*300*float64(i)/8000))
+	}
+	c.Append(pcm)
+	c.Close(nil)
+	return c, nil
+}
+
+// testModel is a chat-completions server without a network. It implements
+// http.RoundTripper.
+type testModel struct {
+	answer func(history []llm.Message) (words []string, pause time.Duration, status int)
+
+	mu    sync.Mutex
+	asked [][]llm.Message
+	given int // streams that the client gave up
+}
+
+func (m *testModel) RoundTrip(req *http.Request) (*http.Response, error) {
+	var body struct{ Messages []llm.Message }
+	if err := json.NewDecoder(req.Body).Decode(&body); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	m.asked = append(m.asked, body.Messages)
+	m.mu.Unlock()
+	words, pause, status := m.answer(body.Messages)
+	res := &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"text/event-stream"}}, Request: req}
+	if status != 0 {
+		res.StatusCode, res.Body = status, io.NopCloser(strings.NewReader("{}"))
+		return res, nil
+	}
+	r, w := io.Pipe()
+	res.Body = r
+	go func() {
+		for _, word := range words {
+			select {
+			case <-time.After(pause):
+			case <-req.Context().Done():
+				m.mu.Lock()
+				m.given++
+				m.mu.Unlock()
+				_ = w.CloseWithError(req.Context().Err())
+				return
+			}
+			fmt.Fprintf(w, "data: {\"choices\":[{\"delta\":{\"content\":%q}}]}\n\n", word)
+		}
+		_, _ = io.WriteString(w, "data: [DONE]\n\n")
+		_ = w.Close()
+	}()
+	return res, nil
+}
+
+// last is the history of the last request.
+func (m *testModel) last() []llm.Message {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.asked[len(m.asked)-1]
+}
+
+// testBook keeps what happened. It implements book.
+type testBook struct {
+	mu       sync.Mutex
+	messages []resource.Aimessage
+	turns    []resource.AITurn
+}
+
+func (b *testBook) message(m llm.Message, interrupted bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.messages = append(b.messages, resource.Aimessage{Role: m.Role, Content: m.Content, Interrupted: interrupted})
+}
+func (b *testBook) partial(string, int) {}
+func (b *testBook) turn(t resource.AITurn) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.turns = append(b.turns, t)
+}
+
+// spoken is the assistant's messages.
+func (b *testBook) spoken() []resource.Aimessage {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var list []resource.Aimessage
+	for _, m := range b.messages {
+		if m.Role == "assistant" {
+			list = append(list, m)
+		}
+	}
+	return list
+}
+
+// scene is a conversation in virtual time.
+type scene struct {
+	party *testParty
+	model *testModel
+	ear   *testEar
+	voice *testVoice
+	book  *testBook
+	end   chan error
+	stop  context.CancelCauseFunc
+}
+
+// newScene starts a conversation with a greeting, inside a synctest bubble.
+func newScene(t *testing.T, answer func(history []llm.Message) ([]string, time.Duration, int), change ...func(*talk)) *scene {
+	s := &scene{
+		party: &testParty{keys: make(chan call.Keypress, 16)}, model: &testModel{answer: answer},
+		ear: &testEar{}, voice: &testVoice{}, book: &testBook{}, end: make(chan error, 1),
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	s.stop = cancel
+	spec := Spec{Greeting: "Hi.", Prompt: "You are a test.", EndCallPhrases: []string{"goodbye"}}
+	times := DefaultTimes()
+	tk := &talk{
+		spec: spec, times: times, book: s.book, log: slog.New(slog.DiscardHandler), injected: make(chan llm.Message),
+		engines: Engines{Ear: s.ear, Voice: s.voice, Model: llm.New(llm.Options{
+			URL: "http://model/v1", Model: "m", First: times.First, Client: &http.Client{Transport: s.model}})},
+		tools: newToolbox(&spec, nil, scope{}, times.Tool),
+	}
+	for _, f := range change {
+		f(tk)
+	}
+	go s.party.run(ctx)
+	go func() { s.end <- tk.converse(ctx, s.party) }()
+	return s
+}
+
+// over ends the scene.
+func (s *scene) over(t *testing.T) {
+	s.stop(&ending{result: "terminated"})
+	<-s.end
+}
+
+// gaveUp is how many streams the client gave up.
+func (m *testModel) gaveUp() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.given
+}
