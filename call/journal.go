@@ -110,11 +110,21 @@ func (x *Exchange) recover(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	finished := make([]resource.Event, len(recordings))
+	for i, r := range recordings {
+		f := files[x.RecordingFile(r)]
+		r.Status, r.EndReason, r.TMEnd = "ended", ReasonRestart, resource.Now()
+		r.Duration, r.Size = f.Duration.Seconds(), f.Size
+		finished[i] = x.RecordingFinished(*r)
+	}
 	return x.cfg.DB.Write(ctx, func(tx *store.Tx) error {
 		for _, r := range recordings {
-			if err := x.closeRecording(tx, r, files[x.RecordingFile(r)]); err != nil {
+			if err := rows.Recordings.Put(tx, r); err != nil {
 				return err
 			}
+		}
+		if err := emit(tx, finished); err != nil {
+			return err
 		}
 		for _, c := range calls {
 			if err := closeCall(tx, c); err != nil {
@@ -147,15 +157,6 @@ func closeCall(tx *store.Tx, c *resource.Call) error {
 		return err
 	}
 	return emit(tx, []resource.Event{event.OfCall(event.CallHangup, *c), event.OfCall(event.CallHungup, *c)})
-}
-
-func (x *Exchange) closeRecording(tx *store.Tx, r *resource.Recording, f recorder.Result) error {
-	r.Status, r.EndReason, r.TMEnd = "ended", ReasonRestart, resource.Now()
-	r.Duration, r.Size = f.Duration.Seconds(), f.Size
-	if err := rows.Recordings.Put(tx, r); err != nil {
-		return err
-	}
-	return tx.Emit(event.RecordingFinished(*r))
 }
 
 // CauseOfEnded is the cause of a customer's call that is over; normal when the

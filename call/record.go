@@ -216,10 +216,7 @@ func (c *Call) recorded(r *recording, res recorder.Result) {
 	}
 	row := r.row
 	c.mu.Unlock()
-	told := row
-	if c.x.cfg.RecordingURL != nil {
-		told.URL = c.x.cfg.RecordingURL(row)
-	}
+	finished := c.x.RecordingFinished(row)
 	r.detach()
 	if res.Dropped > 0 {
 		c.log().Warn("recording lost sound", "recording", row.ID, "frames", res.Dropped)
@@ -229,12 +226,21 @@ func (c *Call) recorded(r *recording, res recorder.Result) {
 		if err := rows.Recordings.Put(tx, &row); err != nil {
 			return err
 		}
-		return tx.Emit(c.route(event.RecordingFinished(told)))
+		return tx.Emit(c.route(finished))
 	})
 	close(r.ended)
 	if c.x.cfg.Recorded != nil {
 		c.x.cfg.Recorded(row)
 	}
+}
+
+// RecordingFinished makes the event that tells of a recording whose file is
+// whole, and where that can be downloaded.
+func (x *Exchange) RecordingFinished(r resource.Recording) resource.Event {
+	if x.cfg.RecordingURL != nil {
+		r.URL = x.cfg.RecordingURL(r)
+	}
+	return event.RecordingFinished(r)
 }
 
 // stopRecordings ends all recordings of the call and waits for their files.

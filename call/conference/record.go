@@ -103,7 +103,6 @@ func newRow(k key, o flow.RecordRequest) resource.Recording {
 	if row.Format == "" {
 		row.Format = string(recorder.WAV)
 	}
-	row.URL = "/v1.0/recordingfiles/" + row.ID
 	return row
 }
 
@@ -151,13 +150,14 @@ func (r *Rooms) recorded(rec *recording, res recorder.Result) {
 		newest = room.recordings[n-1].row.ID
 	}
 	done := *row
+	finished := r.cfg.Exchange.RecordingFinished(done)
 	rec.detach()
 	r.cfg.DB.Enqueue(func(tx *store.Tx) error {
 		row := done // the store completes it
 		if err := rows.Recordings.Put(tx, &row); err != nil {
 			return err
 		}
-		if err := tx.Emit(event.RecordingFinished(row)); err != nil {
+		if err := tx.Emit(finished); err != nil {
 			return err
 		}
 		return update(tx, room.key, func(c *resource.Conference) bool {

@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"offhook/call/phone"
 	"offhook/resource"
@@ -126,4 +128,21 @@ numbers: [{id: main, number: "+15550000000", call_flow_id: desk}]
 	caller := w.dial("+15550000000")
 	receiveOr(t, "the call ends", caller.Done())
 	w.hook("activeflow_ended", `"voipbin.connect.result":"failed"`)
+}
+
+func TestEndOfCallsIsToldBeforeTheServerStops(t *testing.T) {
+	w := newWorld(t, `
+flows: [{id: wait, actions: [{type: answer}, {type: sleep, option: {duration: 60000}}]}]
+numbers: [{id: main, number: "+15550000000", call_flow_id: wait}]
+`, func(c *Config) { c.ShutdownTimeout = time.Second })
+	caller := w.dial("+15550000000")
+	receiveOr(t, "answer", caller.UpSignal())
+	if err := w.server.Stop(); err != nil {
+		t.Error(err)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !slices.ContainsFunc(w.hooks, func(h hook) bool { return h.Type == "call_hungup" }) {
+		t.Errorf("the end was not told: %d webhooks", len(w.hooks))
+	}
 }

@@ -159,6 +159,7 @@ func (s *Server) steps() []step {
 func (s *Server) Stop() error {
 	s.log.Info("stopping", "calls", s.exchange.Live(), "timeout", s.cfg.ShutdownTimeout)
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.ShutdownTimeout)
+	s.queues.Close()
 	s.exchange.Drain(ctx)
 	cancel()
 	return s.stop()
@@ -232,7 +233,11 @@ func (s *Server) startEvents(ctx context.Context) error {
 	return nil
 }
 
-func (s *Server) stopEvents(context.Context) error {
+// lastWords is how long a shutdown waits for webhooks to get through.
+const lastWords = time.Second
+
+func (s *Server) stopEvents(ctx context.Context) error {
+	s.deliverLast(ctx)
 	s.end() // ends deliveries; what is left stays in the outbox
 	s.hub.Close()
 	s.deliveries.Wait() // they settle in the store, which closes next
@@ -254,6 +259,26 @@ func (s *Server) startSpeech(ctx context.Context) error {
 		Client: outbound.NewClient(s.policy),
 	})
 	return nil
+}
+
+// deliverLast gives the webhooks of the calls that just ended a moment: who
+// listens hears of the end now, and not at the next start.
+func (s *Server) deliverLast(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, min(lastWords, s.cfg.ShutdownTimeout))
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for s.db.Flush(ctx) == nil {
+		waiting, err := s.db.Endpoints(ctx)
+		if err != nil || len(waiting) == 0 {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 func (s *Server) stopSpeech(context.Context) error {
