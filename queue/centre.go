@@ -31,7 +31,8 @@ type Centre struct {
 	jobs  chan func()
 	ended chan struct{}
 
-	floors map[string]*floor // by customer; the owner's
+	floors  map[string]*floor // by customer; the owner's
+	closing atomic.Bool
 
 	counters counters
 }
@@ -71,6 +72,10 @@ func (c *Centre) Run(ctx context.Context) {
 		}
 	}
 }
+
+// Close says that the server stops: callers who are hung up from now on end with
+// the reason restart.
+func (c *Centre) Close() { c.closing.Store(true) }
 
 // do has the owner run a job and returns when it has; false when there is no
 // owner any more.

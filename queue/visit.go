@@ -166,6 +166,7 @@ func (f *floor) newRow(d *desk, who Visitor) resource.Queuecall {
 // turnAway tells of a visitor that found the queue full.
 func (f *floor) turnAway(d *desk, who Visitor, next string) {
 	row := f.newRow(d, who)
+	f.c.cfg.Ledger.Visit(row, who, true, event.QueuecallCreated)
 	row.Status, row.EndReason, row.TMEnd = "abandoned", "full", resource.Now()
 	if next != "" {
 		row.EndReason = "overflow"
@@ -176,7 +177,7 @@ func (f *floor) turnAway(d *desk, who Visitor, next string) {
 	d.tally.abandoned++
 	f.c.counters.joined.Add(1)
 	f.c.counters.abandoned.Add(1)
-	f.c.cfg.Ledger.Visit(row, who, true, event.QueuecallCreated, event.QueuecallAbandoned)
+	f.c.cfg.Ledger.Visit(row, who, false, event.QueuecallAbandoned)
 	f.soil(d.row.ID)
 }
 
@@ -217,6 +218,9 @@ func (c *Centre) attend(ctx context.Context, v *visit, visited map[string]bool) 
 			left = "wait_timeout"
 		case <-ctx.Done():
 			left = "hangup"
+			if c.closing.Load() {
+				left = "restart"
+			}
 		case <-c.ended:
 			r.Result = "failed"
 			return r, ""
@@ -271,7 +275,7 @@ func (v *visit) wish(key string) string {
 
 // results are what a flow is told, by the reason of the end.
 var results = map[string]string{
-	"wait_timeout": "timeout", "no_agents": "no_agents", "hangup": "abandoned", "kicked": "kicked", "exit_key": "exit", "callback": "callback",
+	"wait_timeout": "timeout", "no_agents": "no_agents", "hangup": "abandoned", "restart": "abandoned", "kicked": "kicked", "exit_key": "exit", "callback": "callback",
 }
 
 // leave takes a caller out of the line, unless an agent took the call before:

@@ -1,0 +1,244 @@
+package queue
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"offhook/flow"
+	"offhook/resource"
+)
+
+// desktop is a centre in virtual time whose people do what a test says. It
+// implements Switch and Ledger.
+type desktop struct {
+	*Centre
+	t      *testing.T
+	ring   func(ctx context.Context, r Ring) bool // how agents answer; nil: after a second
+	talk   time.Duration
+	events []string // the owner's
+	last   resource.Queuecall
+}
+
+// inDesktop runs a test in virtual time.
+func inDesktop(t *testing.T, queues []resource.Queue, test func(d *desktop)) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &desktop{t: t, talk: time.Minute}
+		d.Centre = New(Config{Switch: d, Ledger: d})
+		ctx, stop := context.WithCancel(t.Context())
+		go d.Run(ctx)
+		for _, q := range queues {
+			q.CustomerID = "c"
+			d.SetQueue(q)
+		}
+		test(d)
+		time.Sleep(time.Hour)
+		stop()
+		time.Sleep(time.Hour)
+	})
+}
+
+func (d *desktop) agent(id string) {
+	d.SetAgent(resource.Agent{Identity: resource.Identity{ID: id, CustomerID: "c"}, Status: Available})
+}
+
+// join lets somebody join a queue; the result comes on the channel.
+func (d *desktop) join(ctx context.Context, call string) <-chan flow.QueueResult {
+	result := make(chan flow.QueueResult, 1)
+	go func() {
+		r, _ := d.Join(ctx, Visitor{CustomerID: "c", CallID: call, Line: d}, "q")
+		result <- r
+	}()
+	synctest.Wait()
+	return result
+}
+
+func (d *desktop) want(result <-chan flow.QueueResult, want string) {
+	d.t.Helper()
+	if r := <-result; r.Result != want {
+		d.t.Errorf("result %q, want %q", r.Result, want)
+	}
+	synctest.Wait()
+}
+
+// told takes what was told, without the agents' statuses.
+func (d *desktop) told(want string) {
+	d.t.Helper()
+	var got string
+	d.with("c", func(*floor, time.Time) { got, d.events = strings.Join(d.events, " "), nil })
+	if got != want {
+		d.t.Errorf("told %q\n\twant %q", got, want)
+	}
+}
+
+func (d *desktop) Ring(ctx context.Context, r Ring) Answered {
+	answer := func(context.Context, Ring) bool { return pause(ctx, time.Second) }
+	if d.ring != nil {
+		answer = d.ring
+	}
+	if !answer(ctx, r) {
+		return nil
+	}
+	s := &simAnswer{id: r.Agent.ID + "'s call", ended: make(chan struct{})}
+	s.over = func() {
+		select {
+		case <-s.ended:
+		default:
+			close(s.ended)
+		}
+	}
+	return s
+}
+
+func (d *desktop) CallBack(context.Context, Answered, resource.Address, resource.Address, string) bool {
+	return false
+}
+
+func (d *desktop) Wait(ctx context.Context, _ string)             { <-ctx.Done() }
+func (d *desktop) Keys() (<-chan byte, func())                    { return nil, func() {} }
+func (d *desktop) Set(string, string)                             {}
+func (d *desktop) Talk(ctx context.Context, a Answered, _ string) { pause(ctx, d.talk); a.Hangup() }
+
+func (d *desktop) Visit(row resource.Queuecall, _ Visitor, _ bool, events ...string) {
+	d.last = row
+	for _, e := range events {
+		e = strings.TrimPrefix(e, "queuecall_")
+		if row.EndReason != "" {
+			e += "(" + row.EndReason + ")"
+		}
+		d.events = append(d.events, row.ReferenceID+":"+e)
+	}
+}
+func (d *desktop) Agent(resource.Agent, ...string) {}
+func (d *desktop) Queue(resource.Queue)            {}
+
+func queueWith(change func(*resource.Queue)) []resource.Queue {
+	q := resource.Queue{Identity: resource.Identity{ID: "q"}}
+	change(&q)
+	return []resource.Queue{q, {Identity: resource.Identity{ID: "r"}}}
+}
+
+func TestWaitTimeout(t *testing.T) {
+	inDesktop(t, queueWith(func(q *resource.Queue) { q.WaitTimeout = 5000 }), func(d *desktop) {
+		began := time.Now()
+		d.want(d.join(d.t.Context(), "a"), "no_agents")
+		if waited := time.Since(began); waited < 5*time.Second || waited > 6*time.Second {
+			d.t.Errorf("waited %v", waited)
+		}
+		d.ring = func(ctx context.Context, r Ring) bool { pause(ctx, r.Timeout); return false }
+		d.agent("anna")
+		d.want(d.join(d.t.Context(), "b"), "timeout")
+		d.told("a:created a:waiting a:abandoned(no_agents) b:created b:waiting b:connecting b:abandoned(wait_timeout)")
+		if s, _ := d.Stats("c", "q"); s.Abandoned != 2 || s.Agents[Available] != 1 {
+			d.t.Errorf("stats %+v", s)
+		}
+	})
+}
+
+func TestFullAndOverflow(t *testing.T) {
+	inDesktop(t, queueWith(func(q *resource.Queue) { q.MaxWaiting = 1 }), func(d *desktop) {
+		ctx, hangUp := context.WithCancel(d.t.Context())
+		first := d.join(ctx, "a")
+		d.want(d.join(ctx, "b"), "full")
+		q := queueWith(func(q *resource.Queue) {
+			q.CustomerID, q.MaxWaiting, q.OverflowQueueID, q.WaitTimeout = "c", 1, "r", 9000
+		})
+		d.SetQueue(q[0])
+		third := d.join(ctx, "d")
+		d.told("a:created a:waiting b:created b:abandoned(full) d:created d:abandoned(overflow) d:created d:waiting")
+		hangUp()
+		d.want(first, "abandoned")
+		d.want(third, "abandoned")
+	})
+}
+
+func TestServiceTimeout(t *testing.T) {
+	inDesktop(t, queueWith(func(q *resource.Queue) { q.ServiceTimeout = 9000 }), func(d *desktop) {
+		d.agent("anna")
+		d.want(d.join(d.t.Context(), "a"), "answered")
+		d.told("a:created a:waiting a:connecting a:serviced a:done(service_timeout)")
+		if d.last.DurationService != 9000 || d.last.DurationWaiting != 1000 {
+			d.t.Errorf("queuecall %+v", d.last)
+		}
+	})
+}
+
+func TestQueueDeleted(t *testing.T) {
+	inDesktop(t, queueWith(func(*resource.Queue) {}), func(d *desktop) {
+		d.agent("anna")
+		served := d.join(d.t.Context(), "a")
+		time.Sleep(2 * time.Second)
+		waits := d.join(d.t.Context(), "b")
+		d.DropQueue("c", "q")
+		d.want(waits, "kicked")
+		d.want(served, "answered")
+		d.told("a:created a:waiting a:connecting a:serviced b:created b:waiting b:abandoned(kicked) a:done(answered)")
+		d.want(d.join(d.t.Context(), "e"), "not_found")
+	})
+}
+
+// TestCallerHangsUpWhileRung holds that what rings ends, and the agent serves the
+// next.
+func TestCallerHangsUpWhileRung(t *testing.T) {
+	inDesktop(t, queueWith(func(*resource.Queue) {}), func(d *desktop) {
+		var rung []string
+		d.ring = func(ctx context.Context, r Ring) bool {
+			rung = append(rung, r.CallID)
+			return pause(ctx, 5*time.Second)
+		}
+		d.agent("anna")
+		ctx, hangUp := context.WithCancel(d.t.Context())
+		first := d.join(ctx, "a")
+		second := d.join(d.t.Context(), "b")
+		hangUp()
+		d.want(first, "abandoned")
+		d.want(second, "answered")
+		if !slices.Equal(rung, []string{"a", "b"}) {
+			d.t.Errorf("rung for %v", rung)
+		}
+	})
+}
+
+func TestServerStops(t *testing.T) {
+	inDesktop(t, queueWith(func(*resource.Queue) {}), func(d *desktop) {
+		ctx, hangUp := context.WithCancel(d.t.Context())
+		first := d.join(ctx, "a")
+		d.Close()
+		hangUp()
+		d.want(first, "abandoned")
+		d.told("a:created a:waiting a:abandoned(restart)")
+	})
+}
+
+// TestCustomersApart holds that a customer's agents and callers are unknown to
+// others.
+func TestCustomersApart(t *testing.T) {
+	inDesktop(t, queueWith(func(*resource.Queue) {}), func(d *desktop) {
+		d.SetAgent(resource.Agent{Identity: resource.Identity{ID: "anna", CustomerID: "other"}, Status: Available})
+		ctx, hangUp := context.WithCancel(d.t.Context())
+		first := d.join(ctx, "a")
+		if err := d.Kick(ctx, "other", d.last.ID); err != nil {
+			d.t.Error(err)
+		}
+		if err := d.SetStatus("c", "anna", Away); err == nil {
+			d.t.Error("the status of another customer's agent was set")
+		}
+		if _, err := d.Stats("other", "q"); err == nil {
+			d.t.Error("another customer's queue has stats")
+		}
+		d.told("a:created a:waiting")
+		hangUp()
+		d.want(first, "abandoned")
+	})
+}
+
+func TestEstimate(t *testing.T) {
+	for place, want := range map[int]int{1: 45, 4: 180} {
+		if got := estimate(place, 45*time.Second); got != want {
+			t.Errorf("place %d: %d s, want %d", place, got, want)
+		}
+	}
+}
