@@ -58,7 +58,7 @@ func newDoor(x *Exchange) (*door, error) {
 	d.guard = guard.New(guard.Options{Trust: d.trusted, Logger: x.cfg.Logger})
 	d.registrar = registrar.New(registrar.Options{
 		Auth: d.auth, Lookup: d.account, Store: contactStore{x}, Logger: x.cfg.Logger, OnChange: d.contactsChanged,
-		OnFault: func(req *sipmsg.Request, _ string, known bool) { d.faulted(req, known) },
+		OnFault: func(req *sipmsg.Request, _ string, _ bool) { d.faulted(req) },
 	})
 	return d, nil
 }
@@ -200,20 +200,52 @@ func (d *door) account(user, domain string) (registrar.Account, bool) {
 		Secret: digest.Secret{Password: e.Password}}, true
 }
 
-// faulted notes credentials that the registrar refused.
-func (d *door) faulted(req *sipmsg.Request, known bool) {
-	src, err := netip.ParseAddrPort(req.Source())
-	if err != nil {
+// faulted notes credentials that the registrar refused. Whether the user exists
+// must make no difference: how soon a source is slowed would tell it.
+func (d *door) faulted(req *sipmsg.Request) {
+	if src, err := netip.ParseAddrPort(req.Source()); err == nil {
+		d.guard.Fault(src, guard.BadDigest)
+	}
+}
+
+// look notes a request of a tool that says that it scans.
+func (d *door) look(req *sipmsg.Request) {
+	if !guard.IsScanner(req) {
 		return
 	}
-	kind := guard.BadDigest
-	if !known {
-		kind = guard.UnknownUser
+	if src, err := netip.ParseAddrPort(req.Source()); err == nil {
+		d.guard.Fault(src, guard.Scanner)
 	}
-	if guard.IsScanner(req) {
-		kind = guard.Scanner
+}
+
+// pause lets a source that guesses wait for its refusal, longer with each
+// guess, until over is closed.
+func (d *door) pause(src netip.AddrPort, over <-chan struct{}) {
+	wait := d.guard.Delay(src)
+	if wait == 0 {
+		return
 	}
-	d.guard.Fault(src, kind)
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-over:
+	}
+}
+
+// hesitant answers as its transaction does, but pauses before refusals.
+type hesitant struct {
+	sipmsg.ServerTransaction
+	door *door
+	src  string
+}
+
+// Respond implements registrar.Responder.
+func (h hesitant) Respond(res *sipmsg.Response) error {
+	if src, err := netip.ParseAddrPort(h.src); err == nil && res.StatusCode >= 300 {
+		h.door.pause(src, h.Done())
+	}
+	return h.ServerTransaction.Respond(res)
 }
 
 // challenge asks for a password.

@@ -16,6 +16,7 @@ import (
 	"offhook/media/audio"
 	"offhook/resource"
 	"offhook/sip"
+	"offhook/sip/guard"
 	"offhook/speech"
 	"offhook/store"
 )
@@ -236,9 +237,10 @@ func (x *Exchange) hearKeys(ctx context.Context) {
 
 // Request implements sip.Handler: REGISTER, OPTIONS and what nobody expects.
 func (x *Exchange) Request(req *sipmsg.Request, tx sipmsg.ServerTransaction) {
+	x.door.look(req)
 	switch req.Method {
 	case sipmsg.REGISTER:
-		x.door.registrar.Handle(req, tx)
+		x.door.registrar.Handle(req, hesitant{tx, x.door, req.Source()})
 	case sipmsg.OPTIONS:
 		x.answerOptions(req, tx)
 	default:
@@ -281,5 +283,6 @@ func (x *Exchange) Media() *media.Engine { return x.cfg.Media }
 // Dialogs returns how many SIP dialogs there are.
 func (x *Exchange) Dialogs() int { return x.stack.Dialogs() }
 
-// Ignored returns how many addresses are ignored because they scan.
-func (x *Exchange) Ignored() int { return len(x.door.guard.Ignored()) }
+// Guarded returns who is slowed and ignored because they scan or guess, and
+// what was dropped.
+func (x *Exchange) Guarded() guard.Snapshot { return x.door.guard.Snapshot() }

@@ -5,7 +5,6 @@ import (
 	"crypto/subtle"
 	"encoding/json"
 	"strings"
-	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
 
@@ -28,6 +27,7 @@ type caller struct {
 func (x *Exchange) Invite(d *sip.Dialog) {
 	x.work.Add(1)
 	defer x.work.Done()
+	x.door.look(d.Invite())
 	if x.full() {
 		x.refuse(d, 503, "Service Unavailable", sipmsg.NewHeader("Retry-After", "10"))
 		return
@@ -51,15 +51,7 @@ func (x *Exchange) Invite(d *sip.Dialog) {
 
 func (x *Exchange) refuse(d *sip.Dialog, status int, reason string, hdr ...sipmsg.Header) {
 	d.SetHandler(refused{})
-	if wait := x.door.guard.Delay(d.Source()); wait > 0 {
-		// A source that guesses waits for its answers, longer with each guess.
-		t := time.NewTimer(wait)
-		defer t.Stop()
-		select {
-		case <-t.C:
-		case <-d.Done():
-		}
-	}
+	x.door.pause(d.Source(), d.Done())
 	if err := d.Reject(status, reason, hdr...); err != nil {
 		x.cfg.Logger.Debug("refuse", "status", status, "error", err)
 	}
@@ -85,17 +77,14 @@ func (x *Exchange) accept(d *sip.Dialog, who caller, script Script) {
 	l, err := x.newLeg(c, d.Source().Addr(), nil)
 	if err != nil {
 		x.cfg.Logger.Error("call refused", "error", err)
-		x.remove(c)
 		x.refuse(d, 503, "Service Unavailable", sipmsg.NewHeader("Retry-After", "10"))
 		return
 	}
 	l.dialog = d
-	d.SetHandler(l)
 	if offer := d.Offer(); offer != nil {
 		if l.answer, err = l.takeOffer(offer); err != nil {
 			c.log().Info("offer refused", "error", err)
 			l.close()
-			x.remove(c)
 			x.refuse(d, 488, "Not Acceptable Here")
 			return
 		}
@@ -107,6 +96,7 @@ func (x *Exchange) accept(d *sip.Dialog, who caller, script Script) {
 	c.create(event.OfCall(event.CallCreated, c.copyRow()))
 	c.become(resource.StatusRinging)
 	c.mu.Unlock()
+	d.SetHandler(l) // what came meanwhile, such as a CANCEL, is told now that there is a call to end
 	if err := d.Provisional(180, "Ringing", nil); err != nil {
 		c.log().Debug("ringing", "error", err)
 	}
