@@ -148,7 +148,7 @@ func (b *process) do(method, path string, body, into any) {
 // download is a file of the API.
 func (b *process) download(path string) []byte {
 	b.t.Helper()
-	res, err := http.Get(b.api.URL + "/v1" + path + "?accesskey=" + testKey)
+	res, err := http.Get(b.api.URL + path + "?accesskey=" + testKey)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -246,7 +246,7 @@ func TestKilled(t *testing.T) {
 	if len(recordings.Result) != 1 || recordings.Result[0].Status != "ended" || recordings.Result[0].Duration < 1 {
 		t.Fatalf("recordings after the restart: %+v", recordings)
 	}
-	if body := b.download("/recordingfiles/" + recordings.Result[0].ID); len(body) < 2*2*8000 || string(body[:4]) != "RIFF" {
+	if body := b.download("/v1/recordingfiles/" + recordings.Result[0].ID); len(body) < 2*2*8000 || string(body[:4]) != "RIFF" {
 		t.Errorf("recovered file of %d bytes", len(body))
 	}
 	told(t, hooks, "recording_finished", recordings.Result[0].ID)
