@@ -62,7 +62,7 @@ type Script struct {
 // empty reports whether there is nothing to run.
 func (s *Script) empty() bool { return s == nil || (s.FlowID == "" && len(s.Actions) == 0) }
 
-// newCall registers a call that has no leg yet.
+// newCall makes a call that has no leg yet. Nobody finds it before create.
 func (x *Exchange) newCall(row resource.Call) *Call {
 	if row.ID == "" {
 		row.ID = resource.NewID()
@@ -75,7 +75,6 @@ func (x *Exchange) newCall(row resource.Call) *Call {
 		x: x, ctx: ctx, cancel: cancel, row: row, keys: newDigitBuffer(),
 		answered: make(chan struct{}), ringing: make(chan struct{}), done: make(chan struct{}),
 	}
-	x.add(c)
 	return c
 }
 

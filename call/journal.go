@@ -20,8 +20,9 @@ func (c *Call) route(e resource.Event) resource.Event {
 	return e
 }
 
-// create writes the call's first row with its events, in one transaction. The
-// caller holds the lock; the row is written behind the caller's back, in order.
+// create writes the call's first row with its events, in one transaction, and
+// lets the call be found: not before, or a hang-up could be written ahead of
+// it. The caller holds the lock; the row is written behind its back, in order.
 func (c *Call) create(events ...resource.Event) {
 	row := c.copyRow()
 	c.x.cfg.DB.Enqueue(func(tx *store.Tx) error {
@@ -30,6 +31,7 @@ func (c *Call) create(events ...resource.Event) {
 		}
 		return emit(tx, events)
 	})
+	c.x.add(c)
 }
 
 // save writes the call's row with events. The caller holds the lock.

@@ -51,6 +51,9 @@ func TestRandomSchedules(t *testing.T) {
 	}
 	settle(t, "calls are left", b.x.Live)
 	settle(t, "dialogs are left", b.x.Dialogs)
+	if err := b.db.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	counts := map[string]int{}
 	b.mu.Lock()
 	for _, e := range b.events {
