@@ -248,6 +248,12 @@ type Assistant interface {
 	Assist(ctx context.Context, r AssistRequest, run *Run) (result string, next []resource.Action, err error)
 }
 
+// OptOuts is the list of numbers that campaigns must not call.
+type OptOuts interface {
+	// AddOptOut puts a number on a customer's list; one that is there stays.
+	AddOptOut(ctx context.Context, customerID, number, detail string) error
+}
+
 // Documents finds flows.
 type Documents interface {
 	// Flow returns a customer's flow, or an error that says it is unknown.
@@ -284,6 +290,7 @@ type Host struct {
 	Transcribe Transcriber
 	Assistant  Assistant
 	Dialer     Dialer
+	OptOuts    OptOuts
 	Documents  Documents
 	Web        Web
 	Journal    Journal

@@ -57,16 +57,25 @@ func (r *Runner) Use(x *call.Exchange, s Services) { r.x, r.cfg.Services = x, s 
 // Run runs a script on a call and returns when it is over. It is call.Config's
 // Run.
 func (r *Runner) Run(ctx context.Context, c *call.Call, s call.Script) {
+	if serve := r.begin(ctx, c, s); serve != nil {
+		serve()
+	}
+}
+
+// begin prepares a script's run; nil when it can't be run. It is not part of
+// Run because a goroutine waits in Run as long as the call lasts: what begin
+// has on its stack would double the stack of each call.
+func (r *Runner) begin(ctx context.Context, c *call.Call, s call.Script) (serve func()) {
 	o, err := r.options(ctx, c.CustomerID(), s.FlowID, s.Actions)
 	if err != nil {
 		r.cfg.Logger.Warn("flow not run", "call", c.ID(), "flow", s.FlowID, "error", err)
-		return
+		return nil
 	}
 	o.Variables = callVariables(c.Snapshot(), s.Variables)
 	o.ReferenceType, o.ReferenceID = "call", c.ID()
 	c.BindActiveflow(o.ID, o.FlowID, call.Webhook{URI: o.WebhookURI, Method: o.WebhookMethod})
-	_, serve := r.prepare(ctx, r.HostOf(c), o)
-	serve()
+	_, serve = r.prepare(ctx, r.HostOf(c), o)
+	return serve
 }
 
 // options prepares a run of a stored flow, or of actions of its own.
@@ -171,7 +180,7 @@ func (r *Runner) Start(ctx context.Context, d Detached) (resource.Activeflow, er
 	if d.WebhookURI != "" {
 		o.WebhookURI, o.WebhookMethod = d.WebhookURI, d.WebhookMethod
 	}
-	host := flow.Host{Dialer: r, Documents: r, Web: r.cfg.Web}
+	host := flow.Host{Dialer: r, OptOuts: r, Documents: r, Web: r.cfg.Web}
 	run, serve := r.prepare(context.WithoutCancel(ctx), host, o)
 	go serve()
 	return run.State(), nil
@@ -189,7 +198,7 @@ func (r *Runner) Host(customerID, callID string) (flow.Host, bool) {
 // HostOf returns what a call can do.
 func (r *Runner) HostOf(c *call.Call) flow.Host {
 	l := line{r, c}
-	h := flow.Host{Call: l, Player: l, Keypad: l, Connector: l, Recorder: l, Detector: l, Dialer: r, Documents: r, Web: r.cfg.Web}
+	h := flow.Host{Call: l, Player: l, Keypad: l, Connector: l, Recorder: l, Detector: l, Dialer: r, OptOuts: r, Documents: r, Web: r.cfg.Web}
 	s := r.cfg.Services
 	if s.Rooms != nil {
 		h.Rooms = s.Rooms(c)

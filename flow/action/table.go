@@ -128,6 +128,11 @@ var rows = []flow.Verb{
 		Example: `{"flow_id": "opening-hours"}`,
 	},
 	{
+		Name: "dnc_add", Needs: flow.NeedsNothing, New: option[DNCAdd](),
+		Doc:     "Puts a number on the list of those that campaigns must not call: the party's own, or another.",
+		Example: `{"detail": "asked for it in the menu"}`,
+	},
+	{
 		Name: "webhook_send", Needs: flow.NeedsNothing, Blocks: true, New: option[WebhookSend](),
 		Doc:     "Sends an HTTP request, signed as webhooks are. Its failure does not stop the flow.",
 		Example: `{"uri": "https://example.com/hook", "data": "{\"digits\": \"${voipbin.call.digits}\"}"}`,

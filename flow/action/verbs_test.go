@@ -277,7 +277,7 @@ func TestVerbs(t *testing.T) {
 
 // TestEveryVerbIsTested holds the tests above to the table.
 func TestEveryVerbIsTested(t *testing.T) {
-	tested := map[string]bool{"amd": true} // in TestAMD
+	tested := map[string]bool{"amd": true, "dnc_add": true} // in TestAMD and TestDNCAdd
 	for _, tt := range verbTests {
 		for _, a := range actions(t, tt.flow) {
 			if row := action.Verbs.Lookup(a.Type); row != nil {
