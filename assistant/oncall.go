@@ -27,6 +27,10 @@ func (a onCall) Assist(ctx context.Context, r flow.AssistRequest, run *flow.Run)
 	switch r.Verb {
 	case "ai_talk":
 		return a.talk(ctx, r, run)
+	case "ai_task":
+		return a.s.task(ctx, a.c, r, run)
+	case "ai_summary":
+		return a.s.summary(ctx, a.c, r, run)
 	}
 	return "", nil, fmt.Errorf("assistant: unknown verb %q", r.Verb)
 }

@@ -135,3 +135,79 @@ func TestSeedAssistant(t *testing.T) {
 	}
 	w.hook("activeflow_ended", `"voipbin.ai.result":"phrase"`)
 }
+
+// TestSeedAssistantTransfer asks for a person: the caller joins the queue and
+// talks with the agent.
+func TestSeedAssistantTransfer(t *testing.T) {
+	brain := newFakeLLM(t, clerk)
+	w := newWorld(t, `
+extensions: [{id: ann, extension: "1001", password: secret}]
+tags: [{id: support, name: support}]
+agents: [{id: ann, name: Ann, tag_ids: [support], addresses: [{type: extension, target: "1001"}]}]
+queues: [{id: support-queue-uuid, name: support, tag_ids: [support]}]
+`, withAssistant(newFakeVosk(t), brain))
+	rings := make(chan *phone.Call, 1)
+	w.phone("1001", "secret", func(c *phone.Call) {
+		w.pickUp(c)
+		rings <- c
+	})
+	w.api("PUT", "/v1/agents/ann/status", map[string]string{"status": "available"}, nil)
+	url, _ := orders(t)
+	c := serviceCall(w, url)
+	assistantSays(w, "Hello.")
+	say(t, c, "I want to talk to a real person")
+	agent := receiveOr(t, "the agent is called", rings)
+	assistantSays(w, "Let me transfer you to an agent.")
+	converse(t, c, agent)
+	agent.Hangup()
+	receiveOr(t, "the caller's call ends", c.Done())
+	w.hook("aicall_status_terminated", `"end_reason":"transfer"`)
+}
+
+// TestAssistantFails lets the flow go on when the model is out of order.
+func TestAssistantFails(t *testing.T) {
+	brain := newFakeLLM(t, func([]llmMessage) llmReply { return llmReply{status: http.StatusUnauthorized} })
+	w := newWorld(t, `
+flows: [{id: desk, actions: [{type: ai_talk, option: {prompt: "Help."}}, {type: talk, option: {text: "Sorry."}}]}]
+numbers: [{id: desk, number: "+15550000000", call_flow_id: desk}]
+`, withAssistant(newFakeVosk(t), brain))
+	c := w.dial("+15550000000")
+	receiveOr(t, "the call ends", c.Done())
+	w.hook("aicall_failed", "llm.api_key")
+	w.hook("activeflow_ended", `"voipbin.ai.result":"engine_failed"`)
+}
+
+// TestAssistantMissing tells which setting is missing, and goes on.
+func TestAssistantMissing(t *testing.T) {
+	w := newWorld(t, `
+flows: [{id: desk, actions: [{type: transcribe_start}, {type: ai_talk, option: {prompt: "Help."}}]}]
+numbers: [{id: desk, number: "+15550000000", call_flow_id: desk}]
+`)
+	c := w.dial("+15550000000")
+	receiveOr(t, "the call ends", c.Done())
+	w.hook("transcribe_failed", "speech.stt.engine")
+	w.hook("aicall_failed", "llm.url")
+	w.hook("activeflow_ended", `"voipbin.ai.result":"engine_not_configured"`)
+}
+
+// TestTaskAndSummary lets a model work in writing: on what was said, and on a
+// question of the flow's.
+func TestTaskAndSummary(t *testing.T) {
+	brain := newFakeLLM(t, func(h []llmMessage) llmReply {
+		if strings.Contains(last(h), "Caller: I need help with my order") {
+			return llmReply{words: "The caller needs help."}
+		}
+		return llmReply{words: "Answer to " + last(h)}
+	})
+	w := newWorld(t, `
+flows: [{id: desk, actions: [{type: transcribe_start, option: {direction: in}}, {type: record_voice, option: {duration: 1500, variable_name: r}},
+  {type: transcribe_stop}, {type: sleep, option: {duration: 500}}, {type: ai_summary},
+  {type: ai_task, option: {prompt: "File: ${voipbin.ai_summary.content}", variable_name: filed}}]}]
+numbers: [{id: desk, number: "+15550000000", call_flow_id: desk}]
+`, withAssistant(newFakeVosk(t), brain))
+	c := w.dial("+15550000000")
+	receiveOr(t, "the call is answered", c.UpSignal())
+	say(t, c, "I need help with my order")
+	receiveOr(t, "the call ends", c.Done())
+	w.hook("activeflow_ended", `"filed":"Answer to File: The caller needs help."`)
+}
