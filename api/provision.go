@@ -13,7 +13,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// provisionOrder puts what is referred to before what refers to it.
+// provisionOrder puts what is referred to before what refers to it; within a
+// collection the order of a file does not matter either.
 var provisionOrder = []string{"tags", "extensions", "trunks", "providers", "routes", "flows", "numbers", "agents", "queues",
 	"conferences", "outplans", "outdials", "campaigns", "ais"}
 
@@ -74,24 +75,51 @@ func (s *Server) provision(ctx context.Context, who principal, body map[string][
 				Message: fmt.Sprintf("unknown collection %q%s", name, didYouMean(name, provisionOrder))})
 		}
 	}
+	var waiting []provisioning
 	for _, name := range provisionOrder {
 		for i, raw := range body[name] {
-			outcome, err := s.provisioners[name](ctx, who, raw)
-			if err == nil {
-				result = append(result, Applied{Collection: name, ID: idOf(raw), Action: outcome})
-				continue
-			}
-			more, err := provisionFaults(fmt.Sprintf("%s[%d]", name, i), err)
-			if err != nil {
-				return result, err
-			}
-			faults = append(faults, more...)
+			waiting = append(waiting, provisioning{name, fmt.Sprintf("%s[%d]", name, i), raw})
 		}
+	}
+	for {
+		done, left, refused, err := s.provisionPass(ctx, who, waiting)
+		result = append(result, done...)
+		if err != nil {
+			return result, err
+		}
+		if len(done) == 0 || len(left) == 0 {
+			faults = append(faults, refused...)
+			break
+		}
+		waiting = left // what they refer to may be there now
 	}
 	if len(faults) > 0 {
 		return result, invalid(faults)
 	}
 	return result, nil
+}
+
+// provisioning is one object of a file.
+type provisioning struct {
+	collection, place string
+	raw               json.RawMessage
+}
+
+// provisionPass applies what can be applied. What is left comes with its faults.
+func (s *Server) provisionPass(ctx context.Context, who principal, list []provisioning) (done []Applied, left []provisioning, faults []Detail, err error) {
+	for _, p := range list {
+		outcome, err := s.provisioners[p.collection](ctx, who, p.raw)
+		if err == nil {
+			done = append(done, Applied{Collection: p.collection, ID: idOf(p.raw), Action: outcome})
+			continue
+		}
+		more, err := provisionFaults(p.place, err)
+		if err != nil {
+			return done, nil, nil, err
+		}
+		left, faults = append(left, p), append(faults, more...)
+	}
+	return done, left, faults, nil
 }
 
 // provisionFaults places the faults of one object in the file.

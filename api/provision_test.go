@@ -88,3 +88,20 @@ func TestProvisionedPasswordsStay(t *testing.T) {
 		}
 	}
 }
+
+func TestProvisionInAnyOrder(t *testing.T) {
+	b := newBench(t)
+	got, err := b.server.Provision(t.Context(), fileOf(t, `{"flows": [
+		{"id": "first", "actions": [{"type": "answer"}], "on_complete_flow_id": "second"},
+		{"id": "second", "actions": [{"type": "answer"}], "on_complete_flow_id": "third"},
+		{"id": "third", "actions": [{"type": "answer"}]}]}`))
+	if err != nil || len(got) != 3 {
+		t.Fatalf("%v %v", got, err)
+	}
+	_, err = b.server.Provision(t.Context(), fileOf(t, `{"flows": [
+		{"id": "fourth", "actions": [{"type": "answer"}], "on_complete_flow_id": "nowhere"}, {"id": "fifth", "actions": []}]}`))
+	var refused *Error
+	if !errors.As(err, &refused) || len(refused.Details) != 1 || refused.Details[0].Path != "flows[0].on_complete_flow_id" {
+		t.Errorf("%v", err)
+	}
+}
