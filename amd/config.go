@@ -37,11 +37,12 @@ type Config struct {
 	RepeatFirst  float64 `json:"repeat_first_ms" unit:"ms" default:"1000" min:"0" max:"5000" help:"a first utterance of up to this length may be repeated: hello? hello?"`
 	RepeatSecond float64 `json:"repeat_second_ms" unit:"ms" default:"460" min:"0" max:"5000" help:"the longest second utterance that counts as a repetition"`
 	RepeatPause  float64 `json:"repeat_pause_ms" unit:"ms" default:"700" min:"100" max:"5000" help:"the shortest pause before a repetition; those inside a greeting are shorter"`
-	RepeatQuiet  float64 `json:"repeat_quiet_ms" unit:"ms" default:"260" min:"40" max:"4000" help:"silence after a repetition that makes it one"`
+	RepeatQuiet  float64 `json:"repeat_quiet_ms" unit:"ms" default:"300" min:"40" max:"4000" help:"silence after a repetition that makes it one"`
 
-	MachineTalk  float64 `json:"machine_talk_ms" unit:"ms" default:"3600" min:"500" max:"20000" help:"hardly anybody greets for so long without waiting for an answer, nearly every machine does"`
+	MachineTalk  float64 `json:"machine_talk_ms" unit:"ms" default:"3200" min:"500" max:"20000" help:"hardly anybody greets for so long without waiting for an answer, nearly every machine does"`
 	LimitMachine float64 `json:"limit_machine_ms" unit:"ms" default:"1700" min:"200" max:"20000" help:"at the limit, a greeting of this length that no silence has ended yet is a machine's"`
 	LimitQuiet   float64 `json:"limit_quiet_ms" unit:"ms" default:"300" min:"20" max:"4000" help:"at the limit, so much silence after a shorter answer is enough for a person"`
+	LimitSilence float64 `json:"limit_silence_ms" unit:"ms" default:"1100" min:"20" max:"4000" help:"at the limit, so much silence after an answer of any length is enough for a person: few machines pause for so long between sentences"`
 	LateOnset    float64 `json:"late_onset_ms" unit:"ms" default:"3400" min:"500" max:"20000" help:"people answer sooner; one who begins later and still talks at the limit is a machine after music or a silence"`
 
 	ToneMin      float64 `json:"tone_min_hz" unit:"Hz" default:"345" min:"200" max:"3400" help:"the lowest beeps in use are at 350 Hz"`

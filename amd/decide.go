@@ -51,7 +51,7 @@ func (d *Detector) toneRuns() bool {
 
 // answerTone knows CED and ANSam (ITU-T V.25, V.8) while they sound.
 func (d *Detector) answerTone(t tone) bool {
-	return near(t.hz, 2100, 25) && d.isTone(&t) && d.first(&t) && t.ms()+d.signals.answerTone >= d.c.AnswerToneTime
+	return near(t.hz, 2100, 25) && (d.goesOn() || d.isTone(&t) && d.first(&t)) && t.ms()+d.signals.answerTone >= d.c.AnswerToneTime
 }
 
 // turnEnd is the silence that ends an answer of a length, in frames: between
@@ -91,6 +91,8 @@ func (d *Detector) atLimit(ended bool) {
 	}
 	span, quiet := t.end-t.onset, d.frames-t.end
 	switch {
+	case quiet >= frames(d.c.LimitSilence):
+		d.decideAs(Human, cause(CauseShortAtEnd))
 	case span >= frames(d.c.LimitMachine):
 		d.decideAs(Machine, cause(CauseLateTalk))
 	case quiet >= frames(d.c.LimitQuiet):

@@ -23,7 +23,7 @@ type signals struct {
 // hold a harmonic for 100 ms at times.
 func (d *Detector) isTone(t *tone) bool {
 	n := float32(t.frames)
-	if t.ms() < d.c.ToneMinTime || n < 2 {
+	if t.ms() < d.c.ToneMinTime || n < 2 || float64(t.hz) < d.c.ToneMin {
 		return false
 	}
 	slope := float32(math.Abs(float64(t.slope)))
@@ -123,11 +123,18 @@ func (d *Detector) alone(t tone) {
 	}
 }
 
+// goesOn reports whether the lone tone sounds again, or still after its phase
+// was turned as echo cancellers want it (ITU-T V.8).
+func (d *Detector) goesOn() bool {
+	p := &d.signals.pending
+	return d.tones.on && d.tones.n > 2 && p.frames > 0 && near(d.tones.last.hz, p.hz, 15)
+}
+
 // settle takes a lone tone for a beep when nothing has followed it.
 func (d *Detector) settle() {
 	s := &d.signals
 	now := int64(d.frames) * frameSamples
-	if s.pending.frames == 0 || d.toneRuns() || now-max(s.last.end, s.sitEnd) < int64(d.c.ToneAlone*rate/1000) {
+	if s.pending.frames == 0 || d.toneRuns() || d.goesOn() || now-max(s.last.end, s.sitEnd) < int64(d.c.ToneAlone*rate/1000) {
 		return
 	}
 	p := s.pending

@@ -92,3 +92,28 @@ func readWAV(name string) ([]int16, error) {
 	out := make([]int16, rs.Len(len(pcm))+16)
 	return out[:rs.Process(out, pcm)], nil
 }
+
+// save writes calls as WAV files; no folder, nothing.
+func save(dir string, calls []call) error {
+	if dir == "" {
+		return nil
+	}
+	for _, c := range calls {
+		f, err := os.Create(filepath.Join(dir, c.name))
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		w, err := wav.NewWriter(f, 8000, 1)
+		if err != nil {
+			return err
+		}
+		if err := w.Write(c.pcm); err != nil {
+			return err
+		}
+		if err := w.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -98,14 +98,19 @@ func (g *generator) call(kind, text string, known bool) (call, error) {
 		s.quiet(s.between(200, 1300))
 	}
 	v := g.voice(known)
-	pcm, err := v.say(g.dir, text, int(s.between(140, 200)))
+	words := int(s.between(140, 200))
+	pcm, err := v.say(g.dir, text, words)
+	if err == nil && len(pcm) < 8*200 { // some voices swallow single words
+		v = voice{"espeak-ng", "en-gb-x-rp+f4"}
+		pcm, err = v.say(g.dir, text, words)
+	}
 	if err != nil {
 		return c, err
 	}
 	s.speech(pcm, level)
 	c.greetingEnd = s.ms()
 	switch {
-	case label == "machine" && sort != "ivr" && g.rnd.IntN(10) > 0:
+	case label == "machine" && sort != "ivr" && (sort == "short" || g.rnd.IntN(10) > 0):
 		s.quiet(s.between(200, 1100))
 		c.beepStart, c.beepEnd = s.beep(level + s.between(-10, 3))
 		s.quiet(3000)

@@ -3,7 +3,7 @@
 // labelled folders of WAV files. It prints Markdown: the confusion matrix, when
 // a person is known, and the beeps, beside the rule of Asterisk's AMD.
 //
-//	go run ./amd/measure [-repeats 4] [-seed 1] [-list] [FOLDER...]
+//	go run ./amd/measure [-repeats 8] [-seed 1] [-list] [-write DIR] [FOLDER...]
 package main
 
 import (
@@ -14,24 +14,37 @@ import (
 )
 
 func main() {
-	repeats := flag.Int("repeats", 4, "calls made for each text; 0: none")
+	repeats := flag.Int("repeats", 8, "calls made for each text; 0: none")
 	seed := flag.Uint64("seed", 1, "of the made calls")
 	list := flag.Bool("list", false, "print a line for each call that is judged wrong instead of tables")
+	dir := flag.String("write", "", "folder to write the made calls to, as WAV")
 	flag.Parse()
-	if err := run(os.Stdout, *repeats, *seed, *list, flag.Args()); err != nil {
+	if err := run(os.Stdout, options{*repeats, *seed, *list, *dir}, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "measure:", err)
 		os.Exit(1)
 	}
 }
 
-func run(w io.Writer, repeats int, seed uint64, list bool, folders []string) error {
+type options struct {
+	repeats int
+	seed    uint64
+	list    bool
+	write   string
+}
+
+func run(w io.Writer, o options, folders []string) error {
 	show := report
-	if list {
+	if o.list {
 		show = wrong
+	} else {
+		preface(w)
 	}
-	if repeats > 0 {
-		made, err := generate(repeats, seed)
+	if o.repeats > 0 {
+		made, err := generate(o.repeats, o.seed)
 		if err != nil {
+			return err
+		}
+		if err := save(o.write, made); err != nil {
 			return err
 		}
 		var known, held []call

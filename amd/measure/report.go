@@ -9,6 +9,43 @@ import (
 	"offhook/amd"
 )
 
+// preface writes the page up to the tables.
+func preface(w io.Writer) {
+	fmt.Fprint(w, `# Answering machine detection
+
+<!-- written by: go run ./amd/measure > docs/amd.md -->
+
+The detector listens to what the callee says from the answer on and tells a
+person from a machine, a fax, special information tones and silence, at the
+latest at the limit. It goes on listening for the end of a machine's greeting
+and its beep, so that a message starts after the beep and not before.
+
+    offhook amd [--limit 5s] FILE.wav...
+
+prints one JSON line a file; the action "amd" runs the same code on a call. Its
+option "thresholds" and the command's --thresholds take a JSON object of the
+names below; each is an option of the command, too.
+
+| Threshold | Unit | Default | Why |
+|---|---|---|---|
+`)
+	for _, t := range amd.Thresholds() {
+		fmt.Fprintf(w, "| %s | %s | %g | %s |\n", t.Name, t.Unit, t.Default, t.Reason)
+	}
+	fmt.Fprint(w, `
+## How right it is
+
+Calls made by Debian's espeak-ng, flite and festival: greetings of people and
+machines at several levels and speeds, in noise, babble and television of 9 to
+40 dB under the voice, through µ-law and A-law, with lost packets, rests of
+ringback, music before the greeting; beeps of one line, two or a chirp. The
+thresholds were chosen on another set of voices and texts; those of the first
+table were kept out of every choice. Beside it, the rule of Asterisk's AMD,
+written from its documented parameters, on the same calls.
+
+`)
+}
+
 // outcome is what one detector made of one call.
 type outcome struct {
 	result  string
