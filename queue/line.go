@@ -245,7 +245,11 @@ func (l *Line) SetStatus(now time.Time, agentID, status string) bool {
 			a.next = "" // after the wrap-up
 		}
 		return true
-	case a.status == status, a.status == Ringing && status == Available:
+	case a.status == Available && status == Available:
+		a.fails, a.rest = 0, time.Time{} // here again, says the agent
+		l.employ(now, a)
+		return true
+	case a.status == status && status != Busy, a.status == Ringing && status == Available:
 		return true
 	}
 	c := a.caller

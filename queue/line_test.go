@@ -134,6 +134,9 @@ func TestRest(t *testing.T) {
 	b.SetStatus(b.now, "a", Away)
 	b.SetStatus(b.now, "a", Available)
 	b.want("an agent who says so is there again", "c-a")
+	b.Failed(b.now, "c", "a")
+	b.SetStatus(b.now, "a", Available)
+	b.want("an agent who says it again", "c-a")
 }
 
 func TestStatusWhileRung(t *testing.T) {

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -106,7 +108,10 @@ routes: [{id: all, provider_id: out, target: all, priority: 1}]
 func (w *world) receive(_ http.ResponseWriter, r *http.Request) {
 	var h hook
 	if err := json.NewDecoder(r.Body).Decode(&h); err != nil {
-		w.t.Errorf("webhook: %v", err)
+		if !errors.Is(err, net.ErrClosed) { // the test is over and the receiver closes
+			w.t.Errorf("webhook: %v", err)
+		}
+		return
 	}
 	w.mu.Lock()
 	w.hooks = append(w.hooks, h)

@@ -330,15 +330,20 @@ func sitsAt(a resource.Agent, e *resource.Extension) bool {
 	return false
 }
 
-// phoneChanged logs agents out whose last phone is gone.
+// phoneChanged logs agents out whose last phone is gone. One that is back is
+// rung again at once, if its agent is available.
 func (s *Server) phoneChanged(customerID, extensionID string, contacts int) {
-	if contacts > 0 {
-		return
-	}
 	go func() { // the registrar must not wait
+		e, err := rows.Extensions.Load(s.live, s.db, customerID, extensionID)
+		if err != nil {
+			return
+		}
 		for _, a := range s.queues.Agents(customerID) {
-			e, err := rows.Extensions.Load(s.live, s.db, customerID, extensionID)
-			if err == nil && a.Status != queue.Offline && sitsAt(a, e) && !s.reachable(a) {
+			switch {
+			case !sitsAt(a, e):
+			case contacts > 0 && a.Status == queue.Available:
+				_ = s.queues.SetStatus(customerID, a.ID, queue.Available) // fails only for one deleted since
+			case contacts == 0 && a.Status != queue.Offline && !s.reachable(a):
 				if err := s.queues.SetStatus(customerID, a.ID, queue.Offline); err == nil {
 					s.log.Info("agent logged out: its phone is not registered any more", "agent", a.ID)
 				}
