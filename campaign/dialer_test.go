@@ -511,3 +511,89 @@ func closeCalls(r *rig) {
 		}
 	}
 }
+
+func TestDoNotCall(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		r.fill(2)
+		insert(r, rows.DoNotCalls, &resource.DoNotCall{Number: target(0).Destination0.Target})
+		run, err := r.d.DryRun(t.Context(), customer, "camp")
+		if err != nil || run.Skipped[ResultDoNotCall] != 1 || run.Dial != 1 {
+			t.Errorf("%+v %v", run, err)
+		}
+		r.set("run")
+		pass(2 * time.Second)
+		calls := r.line.placed()
+		if len(calls) != 1 || calls[0].Destination.Target != target(1).Destination0.Target {
+			t.Fatalf("%+v", calls)
+		}
+		if got := r.target(0); got.Status != "done" || got.Result != ResultDoNotCall || got.TryCount0 != 0 {
+			t.Errorf("%+v", got)
+		}
+		insert(r, rows.DoNotCalls, &resource.DoNotCall{Number: target(1).Destination0.Target}) // opts out in the call
+		calls[0].hangUp("busy")
+		pass(2 * time.Minute)
+		if got := r.target(1); got.Result != ResultDoNotCall || len(r.line.placed()) != 1 {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
+func TestCallsOfANumberADay(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		r.line.answer = func(c *fakeCall) { c.hangUp("busy") }
+		r.fill(1, func(c *resource.Campaign, p *resource.Outplan) { c.MaxAttemptsPerDay, p.MaxTryCount0 = 3, 5 })
+		twin := target(1)
+		twin.Destination0 = target(0).Destination0
+		insert(r, rows.OutdialTargets, twin)
+		r.set("run")
+		pass(23 * time.Hour)
+		if n := len(r.line.placed()); n != 3 {
+			t.Fatalf("%d calls in a day", n)
+		}
+		pass(3 * time.Hour)
+		if n := len(r.line.placed()); n != 6 {
+			t.Errorf("%d calls in two days", n)
+		}
+	})
+}
+
+func TestCallingHours(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) { // begins at midnight UTC
+		r.fill(0, func(c *resource.Campaign, p *resource.Outplan) {
+			c.CallingHours = &resource.Hours{StartTime: "09:00", EndTime: "18:00"}
+		})
+		for i, number := range []string{"+4930901820", "+12125550123", "+81312345678", "1234"} {
+			x := target(i)
+			x.Destination0.Target = number
+			insert(r, rows.OutdialTargets, x)
+		}
+		r.set("run")
+		for _, step := range []struct {
+			hour int
+			want string // Tokyo 00:00 UTC, Berlin 08:00, New York 14:00
+		}{{0, "+81312345678 1234"}, {8, "+4930901820"}, {14, "+12125550123"}} {
+			before := len(r.line.placed())
+			start := time.Date(2000, 1, 1, step.hour, 0, 1, 0, time.UTC)
+			pass(time.Until(start.Add(-2 * time.Second)))
+			if n := len(r.line.placed()); n != before && step.hour > 0 {
+				t.Errorf("before %d:00: %d calls", step.hour, n)
+			}
+			pass(time.Until(start))
+			got := ""
+			for _, c := range r.line.placed()[min(before, len(r.line.placed())):] {
+				got += " " + c.Destination.Target
+			}
+			if len(got) != len(step.want)+1 || step.hour > 0 && got != " "+step.want {
+				t.Errorf("at %d:00:%s, not %s", step.hour, got, step.want)
+			}
+			for _, c := range r.line.placed() {
+				c.pickUp()
+				c.hangUp("normal")
+			}
+			pass(0)
+		}
+		if c := r.campaign(); c.Status != "stop" {
+			t.Errorf("%+v", c)
+		}
+	})
+}

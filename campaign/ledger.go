@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"offhook/event"
 	"offhook/resource"
@@ -24,6 +25,7 @@ type begun struct {
 // unknown. Targets that are gone or done meanwhile are left out.
 func (s *session) begin(ctx context.Context, choices []Choice) ([]begun, error) {
 	var list []begun
+	var gone []string
 	if s.pacer.rules.MaxPerDay > 0 {
 		s.d.numbers.Lock() // two campaigns may not both take a number's last call of the day
 		defer s.d.numbers.Unlock()
@@ -33,10 +35,11 @@ func (s *session) begin(ctx context.Context, choices []Choice) ([]begun, error) 
 		return nil, err
 	}
 	err = s.d.cfg.DB.Write(ctx, func(tx *store.Tx) error {
-		list = list[:0]
+		list, gone = list[:0], gone[:0]
 		for _, c := range choices {
 			b, err := s.beginOne(tx, c)
 			if errors.Is(err, errGone) {
+				gone = append(gone, c.Target)
 				continue
 			}
 			if err != nil {
@@ -48,6 +51,10 @@ func (s *session) begin(ctx context.Context, choices []Choice) ([]begun, error) 
 	})
 	if err != nil {
 		return nil, fmt.Errorf("write attempts of campaign %s: %w", s.row.ID, err)
+	}
+	for _, target := range gone {
+		s.pacer.Drop(target)
+		s.pacer.Undo(target, time.Now())
 	}
 	return list, nil
 }

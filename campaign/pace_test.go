@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"offhook/resource"
 )
 
 var noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
@@ -241,5 +243,31 @@ func TestExcess(t *testing.T) {
 	}
 	if got := excess(0, 1_000_000, 0.5, 400_000); got < 99_999 || got > 100_001 {
 		t.Errorf("of a million: %f", got)
+	}
+}
+
+func TestRulesOfResults(t *testing.T) {
+	r := plain(3)
+	r.Results = map[string]resource.ResultRule{
+		"busy": {Retry: true, Interval: 5000}, "failed": {}, "machine": {Retry: true}, "amd": {}, "media_lost": {Retry: true},
+	}
+	for _, c := range []struct {
+		reason, verdict string
+		answered        bool
+		want            Outcome
+		wait            time.Duration
+	}{
+		{"busy", "", false, Outcome{}, 5 * time.Second},
+		{"noanswer", "", false, Outcome{}, time.Minute},
+		{"failed", "", false, Outcome{Done: true, Result: "failed"}, 0},
+		{"normal", "machine", true, Outcome{Success: true}, time.Minute},
+		{"amd", "machine", true, Outcome{Done: true, Result: ResultAnswered}, 0},
+		{"normal", "human", true, Outcome{Success: true, Done: true, Result: ResultSuccess}, 0},
+		{"media_lost", "human", true, Outcome{Done: true, Result: ResultAnswered}, 0}, // no rule calls a person twice
+	} {
+		got, wait := r.judge(c.answered, c.reason, c.verdict)
+		if got != c.want || wait != c.wait {
+			t.Errorf("%+v: %+v %s", c, got, wait)
+		}
 	}
 }

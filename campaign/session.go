@@ -141,12 +141,6 @@ func (s *session) place(ctx context.Context, choices []Choice) error {
 		}
 		return err
 	}
-	for _, c := range choices {
-		if !slices.ContainsFunc(list, func(b begun) bool { return b.choice.Target == c.Target }) {
-			s.pacer.Drop(c.Target)
-			s.pacer.Undo(c.Target, time.Now())
-		}
-	}
 	for i := range list {
 		if err := s.start(ctx, &list[i]); err != nil {
 			s.giveBack(list[i:])
