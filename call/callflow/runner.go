@@ -63,8 +63,8 @@ func (r *Runner) Run(ctx context.Context, c *call.Call, s call.Script) {
 }
 
 // begin prepares a script's run; nil when it can't be run. It is not part of
-// Run because a goroutine waits in Run as long as the call lasts: what begin
-// has on its stack would double the stack of each call.
+// Run because a goroutine waits in Run as long as the call lasts, and would
+// keep what begin has on its stack.
 func (r *Runner) begin(ctx context.Context, c *call.Call, s call.Script) (serve func()) {
 	o, err := r.options(ctx, c.CustomerID(), s.FlowID, s.Actions)
 	if err != nil {
