@@ -22,6 +22,7 @@ type leaks struct {
 type holdings struct {
 	Goroutines float64 `json:"goroutines"`
 	HeapMB     float64 `json:"heap_mb"` // after a garbage collection
+	StackMB    float64 `json:"stack_mb"`
 	Ports      float64 `json:"ports"`
 	Dialogs    float64 `json:"dialogs"`
 	Calls      float64 `json:"calls"`
@@ -98,6 +99,6 @@ func (s *scene) holdings(ctx context.Context) (holdings, error) {
 			break
 		}
 	}
-	return holdings{Goroutines: v["go_goroutines"], HeapMB: v["go_memstats_heap_alloc_bytes"] / (1 << 20),
+	return holdings{Goroutines: v["go_goroutines"], HeapMB: v["go_memstats_heap_alloc_bytes"] / (1 << 20), StackMB: v["go_memstats_stack_inuse_bytes"] / (1 << 20),
 		Ports: v["offhook_media_ports"], Dialogs: v["offhook_sip_dialogs"], Calls: v["offhook_calls"], Runs: v["offhook_activeflows"]}, nil
 }

@@ -29,10 +29,10 @@ type result struct {
 	Yardstick float64 `json:"yardstick,omitempty"`
 	Ratio     float64 `json:"ratio,omitempty"`
 	Bar       float64 `json:"bar,omitempty"`
-	KBPerCall float64 `json:"kb_per_call"`
+	KBPerCall float64 `json:"kb_per_call"`      // resident memory, garbage included
+	HeapKB    float64 `json:"heap_kb_per_call"` // in use, after a garbage collection
 	StackKB   float64 `json:"stack_kb_per_call"`
-	HeapKB    float64 `json:"heap_kb_per_call"` // garbage included
-	Delivered float64 `json:"delivered"`        // of what the server should send, 1 is all
+	Delivered float64 `json:"delivered"` // of what the server should send, 1 is all
 	P50       float64 `json:"p50,omitempty"`
 	P99       float64 `json:"p99,omitempty"`
 	YardP50   float64 `json:"yardstick_p50,omitempty"`
@@ -48,7 +48,7 @@ type yard struct{ CPU, P50, P99 float64 }
 const head = "\n%-16s %5s %8s %7s %6s %5s %8s %6s %6s %6s %7s %7s %6s %6s %6s  %s\n"
 
 func (r result) printHead() {
-	fmt.Printf(head, "calls that stay", "calls", "ms/call-s", "bare", "ratio", "bar", "KB/call", "heap", "stack", "sent", "p50 ms", "p99 ms", "bare99", "gor", "others", "load")
+	fmt.Printf(head, "calls that stay", "calls", "ms/call-s", "bare", "ratio", "bar", "KB RSS", "heap", "stack", "sent", "p50 ms", "p99 ms", "bare99", "gor", "others", "load")
 }
 
 func (r result) print() {
