@@ -225,6 +225,7 @@ func (s *session) hear(target, callID string, g Signal, now time.Time) {
 	if !g.Ended {
 		c.Status = callProgressing
 		s.book.answered(*c)
+		s.d.hurry()
 		return
 	}
 	o := s.pacer.Ended(target, now, g.HangupReason)
