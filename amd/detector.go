@@ -1,7 +1,6 @@
 package amd
 
 import (
-	"math"
 	"time"
 
 	"offhook/media/resample"
@@ -29,7 +28,6 @@ type Detector struct {
 	signals signals
 	verdict Verdict
 	after   aftermath
-	floor   float32 // of the noise, a mean square
 	frames  int
 }
 
@@ -37,8 +35,9 @@ type Detector struct {
 // begins at the answer; for early media see Early.
 func New(hz int, c Config) *Detector {
 	c = c.orDefaults()
-	d := &Detector{c: c, floor: 1e-7}
+	d := &Detector{c: c}
 	d.tones.c = &d.c
+	d.talk = talk{onset: -1, end: -1, floor: -100, peak: -100}
 	d.verdict = Verdict{DecidedAt: None, GreetingEnd: None, BeepAt: None, BeepEnd: None, Ready: None}
 	d.signals.ringback = -1
 	d.after = aftermath{quietFrom: -1}
@@ -111,7 +110,7 @@ func (d *Detector) step() {
 	f.measure()
 	d.frames++
 	end := int64(d.frames) * frameSamples
-	loud := !f.silent && f.levelDB > decibels(d.floor)+2 && f.levelDB > float32(d.c.ToneMinLevel)-6
+	loud := !f.silent && f.levelDB > d.talk.floor+2 && f.levelDB > float32(d.c.ToneMinLevel)-6
 	var voiced float32
 	if v := d.verdict.Result; loud && (v == "" || v == Machine) {
 		f.lowBand()
@@ -140,7 +139,6 @@ func (d *Detector) step() {
 	if v := d.verdict.Result; v == "" || v == Machine && d.frames%3 == 0 { // afterwards only a machine's silence is of interest
 		d.talk = d.history.segment(&d.c)
 	}
-	d.floor = float32(math.Pow(10, float64(d.talk.floor)/10))
 	if ended {
 		d.heard(done)
 	}

@@ -19,7 +19,7 @@ type front struct {
 	z1, z2  float32             // high pass
 	low     [lowSamples]float32 // the frame at 2 kHz
 	silent  bool                // all samples of the frame are 0: the sender was silent or a packet was lost
-	nonzero bool
+	peak    int16               // magnitude
 	levelDB float32
 }
 
@@ -55,27 +55,25 @@ func (f *front) write(pcm []int16) (int, bool) {
 	n := min(len(pcm), frameSamples-f.fill)
 	if f.fill == 0 {
 		copy(f.window[:], f.window[frameSamples:])
-		f.nonzero = false
+		f.peak = 0
 	}
 	out := f.window[windowSize-frameSamples+f.fill:]
-	z1, z2 := f.z1, f.z2
+	z1, z2, peak := f.z1, f.z2, f.peak
 	for i, s := range pcm[:n] {
-		if s > 8 || s < -8 { // A-law's and G.729's smallest steps are silence, too
-			f.nonzero = true
-		}
+		peak = max(peak, s^s>>15)
 		x := float32(s) * (hpB0 / 32768)
 		y := x + z1
 		z1 = z2 - 2*x - hpA1*y
 		z2 = x - hpA2*y
 		out[i] = y
 	}
-	f.z1, f.z2 = z1, z2
+	f.z1, f.z2, f.peak = z1, z2, peak
 	f.fill += n
 	if f.fill < frameSamples {
 		return n, false
 	}
 	f.fill = 0
-	f.silent = !f.nonzero
+	f.silent = f.peak <= 8 // A-law's smallest step is silence, too
 	return n, true
 }
 

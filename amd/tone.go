@@ -68,12 +68,17 @@ func read(s *spectrum, c *Config, n *noise) reading {
 		return none
 	}
 	r := reading{hz: one.hz, bin: one.bin}
-	lines := one.power
-	if two := s.strongest(from, highBin, one); two.power > one.power/8 {
+	lines, excess := one.power, n.excess(s)
+	if float64(2*lines) < c.TonePurity*float64(excess) {
+		return none // not even two lines like this are a tone
+	}
+	if lines > 0.9*excess {
+		// The rest is too weak for a second line.
+	} else if two := s.strongest(from, highBin, one); two.power > one.power/8 {
 		r.hz2 = two.hz
 		lines += two.power
 	}
-	r.purity = min(lines/max(n.excess(s)+lines*0.02, lines, 1e-10), 1)
+	r.purity = min(lines/max(excess+lines*0.02, lines, 1e-10), 1)
 	r.levelDB = decibels(lines)
 	r.ok = float64(r.purity) >= c.TonePurity && float64(r.levelDB) >= c.ToneMinLevel &&
 		one.power > 4*n.line(one.bin)
@@ -139,8 +144,9 @@ func (n *noise) line(bin int) float32 {
 // excess is the power of the spectrum that the noise does not explain.
 func (n *noise) excess(s *spectrum) float32 {
 	var sum float32
-	for k := lowBin; k <= highBin; k++ {
-		if p := s.power[k]; p > noiseBias*n.power[k] {
+	floor := n.power[lowBin : highBin+1]
+	for k, p := range s.power[lowBin : highBin+1] {
+		if p > noiseBias*floor[k] {
 			sum += p
 		}
 	}
