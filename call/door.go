@@ -32,6 +32,7 @@ type door struct {
 	trunks    atomic.Pointer[[]trunkBlock]
 
 	mu       sync.Mutex
+	open     bool                // the sockets are: carriers can be reached
 	carriers map[string]*watched // by customer and provider
 }
 
@@ -318,6 +319,9 @@ func (d *door) startCarriers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	d.mu.Lock()
+	d.open = true
+	d.mu.Unlock()
 	for _, p := range providers {
 		d.setCarrier(p)
 	}
@@ -325,6 +329,7 @@ func (d *door) startCarriers(ctx context.Context) error {
 }
 
 // setCarrier begins to watch a provider, in place of what was known of it.
+// Before the sockets are open it does nothing: startCarriers comes to it.
 func (d *door) setCarrier(p *resource.Provider) {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := carrier.New(d.x.stack, carrier.Provider{
@@ -334,6 +339,11 @@ func (d *door) setCarrier(p *resource.Provider) {
 	w := &watched{Carrier: c, stop: func() { cancel(); <-over }}
 	key := callKey(p.CustomerID, p.ID)
 	d.mu.Lock()
+	if !d.open {
+		d.mu.Unlock()
+		cancel()
+		return
+	}
 	old := d.carriers[key]
 	d.carriers[key] = w
 	d.mu.Unlock()
