@@ -29,7 +29,7 @@ func (s *Service) Recording(ctx context.Context, customerID, id string, r Reques
 		r.Direction = "out"
 	}
 	n := s.newSession(Sound{
-		CustomerID: customerID, ReferenceType: "recording", ReferenceID: id, ActiveflowID: rec.ActiveflowID, Emit: s.emit,
+		CustomerID: customerID, ReferenceType: "recording", ReferenceID: id, ActiveflowID: rec.ActiveflowID, Emit: s.Emit,
 	}, r)
 	n.patience = recordingPatience
 	s.mu.Lock()
@@ -44,8 +44,8 @@ func (s *Service) Recording(ctx context.Context, customerID, id string, r Reques
 // recordingPatience is the patience with engines that are slower than speech.
 const recordingPatience = 10 * time.Minute
 
-// emit publishes an event that belongs to no call.
-func (s *Service) emit(e resource.Event) {
+// Emit publishes an event that belongs to no call.
+func (s *Service) Emit(e resource.Event) {
 	s.cfg.DB.Enqueue(func(tx *store.Tx) error { return tx.Emit(e) })
 }
 

@@ -68,8 +68,12 @@ func (s *Server) transcribesAPI() api.Transcribes {
 	return transcribes{s}
 }
 
-// transcribed runs the flow that follows a transcription.
+// transcribed notes the end of a transcription, and runs the flow that follows
+// it.
 func (s *Server) transcribed(t resource.Transcribe) {
+	if t.ReferenceType == "conference" {
+		s.rooms.Transcribed(t.CustomerID, t.ReferenceID, t.ID, true)
+	}
 	if t.ReferenceType == "conference" {
 		s.rooms.Transcribed(t.CustomerID, t.ReferenceID, t.ID, true)
 	}
@@ -97,7 +101,7 @@ func (t transcribes) Start(ctx context.Context, customerID string, r api.Transcr
 		return row, refusal{"ALREADY_EXISTS", "TRANSCRIBE_ALREADY_EXISTS", err}
 	}
 	if err != nil {
-		return row, refused(err)
+		return row, outside(err)
 	}
 	return row, t.s.db.Flush(ctx)
 }
@@ -117,7 +121,18 @@ func (t transcribes) start(ctx context.Context, customerID string, r api.Transcr
 	if r.ReferenceType == "conference" {
 		return t.conference(customerID, r.ReferenceID, o)
 	}
-	return resource.Transcribe{}, fmt.Errorf("%w: a %s can't be transcribed", call.ErrState, r.ReferenceType)
+	attach, ended, err := t.s.rooms.Listen(customerID, r.ReferenceID)
+	if err != nil {
+		return resource.Transcribe{}, err
+	}
+	row, err := t.s.transcription.Start(transcribe.Sound{
+		CustomerID: customerID, ReferenceType: "conference", ReferenceID: r.ReferenceID, Attach: attach, Ended: ended,
+		Emit: t.s.transcription.Emit,
+	}, o)
+	if err == nil {
+		t.s.rooms.Transcribed(customerID, r.ReferenceID, row.ID, false)
+	}
+	return row, err
 }
 
 // conference transcribes a conference until the last has left it.

@@ -132,3 +132,69 @@ func TestSeedTranscription(t *testing.T) {
 		t.Errorf("vtt %s", vtt)
 	}
 }
+
+// TestTranscribeConference writes down what is said in a conference; everybody
+// is one voice.
+func TestTranscribeConference(t *testing.T) {
+	w := newWorld(t, `
+conferences: [{id: team, name: Team}]
+flows: [{id: join, actions: [{type: conference_join, option: {conference_id: team}}]}]
+numbers: [{id: join, number: "+15550000000", call_flow_id: join}]
+`, withVosk(newFakeVosk(t)))
+	status, raw := w.request("POST", "/v1/transcribes", map[string]any{"reference_type": "conference", "reference_id": "team"})
+	if status != 400 && status != 409 || !strings.Contains(string(raw), "CONFERENCE_EMPTY") {
+		t.Errorf("an empty conference: %d %s", status, raw)
+	}
+	a, b := w.dial("+15550000000"), w.dial("+15550000000")
+	receiveOr(t, "both hear each other", talk(a, b))
+	var row resource.Transcribe
+	w.api("POST", "/v1/transcribes", map[string]any{"reference_type": "conference", "reference_id": "team", "direction": "in"}, &row)
+	say(t, a, "I need help with my order")
+	w.hook("transcript_created", "I need help with my order")
+	say(t, b, "how can I help you")
+	w.hook("transcript_created", "how can I help you")
+	a.Hangup()
+	b.Hangup()
+	w.hook("transcribe_done", `"end_reason":"hangup"`)
+}
+
+// TestTranscribeOutage lets the recogniser go away in mid-sentence: what was
+// said meanwhile is understood later.
+func TestTranscribeOutage(t *testing.T) {
+	ears := newFakeVosk(t)
+	w := newWorld(t, `
+flows: [{id: desk, actions: [{type: answer}, {type: transcribe_start, option: {direction: in}}, {type: sleep, option: {duration: 60000}}]}]
+numbers: [{id: desk, number: "+15550000000", call_flow_id: desk}]
+`, withVosk(ears))
+	c := w.dial("+15550000000")
+	receiveOr(t, "the call is answered", c.UpSignal())
+	w.hook("transcribe_progressing", "")
+	say(t, c, "thank you")
+	w.hook("transcript_created", "thank you")
+	ears.away(true)
+	ears.hangUp()
+	say(t, c, "I need help with my order")
+	ears.away(false)
+	var late resource.Transcript
+	if err := json.Unmarshal(w.hook("transcript_created", "I need help with my order"), &late); err != nil {
+		t.Fatal(err)
+	}
+	c.Hangup()
+	done := w.hook("transcribe_done", "")
+	if !strings.Contains(string(done), `"end_reason":"hangup"`) || strings.Contains(string(done), "dropped") {
+		t.Errorf("transcribe_done %s", done)
+	}
+}
+
+// TestTranscribeRecording writes down a finished recording.
+func TestTranscribeRecording(t *testing.T) {
+	w := newWorld(t, `
+flows: [{id: desk, actions: [{type: record_voice, option: {duration: 1500}}, {type: transcribe_recording}, {type: sleep, option: {duration: 1500}}]}]
+numbers: [{id: desk, number: "+15550000000", call_flow_id: desk}]
+`, withVosk(newFakeVosk(t)))
+	c := w.dial("+15550000000")
+	receiveOr(t, "the call is answered", c.UpSignal())
+	say(t, c, "I need help with my order")
+	w.hook("transcript_created", "I need help with my order")
+	w.hook("transcribe_done", `"end_reason":"finished"`)
+}
