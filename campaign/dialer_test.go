@@ -255,6 +255,15 @@ func TestDialerRunsToTheEnd(t *testing.T) {
 		}
 		calls[2].hangUp("noanswer")
 		pass(time.Second)
+		told := 0
+		for _, name := range r.events {
+			if name == EventStats {
+				told++
+			}
+		}
+		if told < 2 || told > 8 { // within 63 s, at most each 10 s
+			t.Errorf("the progress was told %d times", told)
+		}
 		if c := r.campaign(); c.Status != "stop" || r.target(0).Result != ResultSuccess || r.target(1).Result != ResultExhausted {
 			t.Errorf("%+v %+v %+v", c, r.target(0), r.target(1))
 		}

@@ -29,6 +29,10 @@ type session struct {
 	hours    *clocks             // of the targets
 	shown    time.Time           // when waiting_for was written last
 	over     bool
+	gone     chan struct{} // closed when the owner has ended
+
+	told      time.Time // when the progress was told last
+	toldCount int
 
 	mu    sync.Mutex
 	inbox []func(now time.Time)
@@ -37,7 +41,7 @@ type session struct {
 
 func newSession(d *Dialer, row resource.Campaign) *session {
 	return &session{d: d, book: ledger{d.cfg.DB}, row: row, attempts: map[string]*resource.Campaigncall{},
-		refs: map[string][]string{}, news: make(chan struct{}, 1)}
+		refs: map[string][]string{}, gone: make(chan struct{}), news: make(chan struct{}, 1)}
 }
 
 // post has the owner run a job; it never blocks.
@@ -62,6 +66,7 @@ func (s *session) take() []func(now time.Time) {
 
 // run owns the campaign until it has stopped or ctx ends.
 func (s *session) run(ctx context.Context) {
+	defer close(s.gone)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -81,6 +86,9 @@ func (s *session) run(ctx context.Context) {
 		case <-s.news:
 		case <-timer.C:
 		case <-ctx.Done():
+			for _, job := range s.take() { // the last calls' ends
+				job(time.Now())
+			}
 			return
 		}
 	}
@@ -128,7 +136,7 @@ func (s *session) dial(ctx context.Context) (time.Time, error) {
 			s.finish(ctx)
 			return time.Time{}, nil
 		}
-		return earliest(wake, s.show(ctx, now, why)), nil
+		return earliest(earliest(wake, s.show(ctx, now, why)), s.tell(now)), nil
 	}
 }
 
@@ -301,6 +309,9 @@ var statusEvents = map[string]string{
 func (s *session) become(ctx context.Context, status, waitingFor string) {
 	s.update(ctx, statusEvents[status], func(c *resource.Campaign) { c.Status, c.WaitingFor = status, waitingFor })
 	s.row.Status, s.row.WaitingFor = status, waitingFor
+	if status == statusStop && s.pacer != nil {
+		s.tell(time.Now())
+	}
 }
 
 // update writes a change of the campaign's row.

@@ -4,13 +4,14 @@ import (
 	"context"
 	"time"
 
+	"offhook/event"
 	"offhook/resource"
 	"offhook/store"
 	"offhook/store/rows"
 )
 
 // Stats is how a campaign does. Targets and attempts are all that there are;
-// the rest counts since the campaign was started last.
+// Progress counts since the campaign was started last.
 type Stats struct {
 	CampaignID string `json:"campaign_id"`
 	Status     string `json:"status"`
@@ -22,6 +23,11 @@ type Stats struct {
 	Done        int `json:"done"`
 	Attempts    int `json:"attempts"`
 
+	Progress
+}
+
+// Progress is what a running campaign has done so far, and how fast it is.
+type Progress struct {
 	Live        int            `json:"live"`
 	Ringing     int            `json:"ringing"`
 	Placed      int            `json:"placed"`
@@ -46,7 +52,7 @@ func (d *Dialer) Stats(ctx context.Context, customerID, id string) (Stats, error
 	if err != nil {
 		return Stats{}, err
 	}
-	out := Stats{CampaignID: id, Status: row.Status, WaitingFor: row.WaitingFor, Results: map[string]int{}}
+	out := Stats{CampaignID: id, Status: row.Status, WaitingFor: row.WaitingFor, Progress: Progress{Results: map[string]int{}}}
 	if err := d.countRows(ctx, row, &out); err != nil {
 		return out, err
 	}
@@ -54,15 +60,12 @@ func (d *Dialer) Stats(ctx context.Context, customerID, id string) (Stats, error
 	if s == nil {
 		return out, nil
 	}
-	done := make(chan struct{})
-	s.post(func(time.Time) {
-		defer close(done)
-		if s.pacer != nil {
-			s.pacer.describe(&out)
-		}
-	})
+	now := make(chan Progress, 1)
+	s.post(func(time.Time) { now <- s.progress() })
 	select {
-	case <-done:
+	case out.Progress = <-now:
+		return out, nil
+	case <-s.gone: // it came to its end meanwhile
 		return out, nil
 	case <-d.ctx.Done():
 		return out, ErrClosed
@@ -92,18 +95,49 @@ func (d *Dialer) countRows(ctx context.Context, row *resource.Campaign, out *Sta
 	return err
 }
 
-// describe fills in what a Pacer knows.
-func (p *Pacer) describe(out *Stats) {
-	c := p.Counts()
-	out.Live, out.Ringing, out.Placed, out.Answered = p.Live(), p.Ringing(), c.Placed, c.Answered
-	out.Human, out.Machine, out.Abandoned = c.Human, c.Machine, c.Abandoned
-	out.Success, out.BrokenOff, out.Exhausted, out.Results = c.Success, c.Reached, c.Exhausted, c.Results
+// progress is what the session's pacer counted.
+func (s *session) progress() Progress {
+	if s.pacer == nil {
+		return Progress{Results: map[string]int{}}
+	}
+	p, c := s.pacer, s.pacer.Counts()
+	out := Progress{
+		Live: p.Live(), Ringing: p.Ringing(), Placed: c.Placed, Answered: c.Answered, Human: c.Human, Machine: c.Machine,
+		Abandoned: c.Abandoned, Success: c.Success, BrokenOff: c.Reached, Exhausted: c.Exhausted, Results: c.Results,
+		AverageRing: int(p.measure.ring.Milliseconds()), AverageTalk: int(p.measure.talk.Milliseconds()), Pace: p.rules.Rate,
+	}
 	if people := c.Answered - c.Machine; people > 0 {
 		out.AbandonRate = float64(c.Abandoned) / float64(people)
 	}
 	if p.measure.tries > 0 {
 		out.AnswerRate = p.measure.people / p.measure.tries
 	}
-	out.AverageRing, out.AverageTalk = int(p.measure.ring.Milliseconds()), int(p.measure.talk.Milliseconds())
-	out.Pace = p.rules.Rate
+	return out
+}
+
+// EventStats tells what a running campaign has done so far.
+const EventStats = "campaign_stats"
+
+// toldEvery is how often that is told while anything happens.
+const toldEvery = 10 * time.Second
+
+// tell publishes the progress, not too often. It returns when it has to be
+// looked at again; the zero time: nothing has happened.
+func (s *session) tell(now time.Time) time.Time {
+	count := 2*s.pacer.counts.Placed + s.pacer.counts.Answered - s.pacer.Live()
+	if count == s.toldCount {
+		return time.Time{}
+	}
+	if at := s.told.Add(toldEvery); now.Before(at) && s.row.Status == statusRun {
+		return at
+	}
+	s.told, s.toldCount = now, count
+	data := struct {
+		CampaignID string `json:"campaign_id"`
+		Waiting    int    `json:"waiting"` // targets that may still be dialled, besides those whose calls are up
+		Progress
+	}{s.row.ID, s.pacer.Left(), s.progress()}
+	e := event.With(EventStats, s.row.CustomerID, s.row.ID, "", data)
+	s.d.cfg.DB.Enqueue(func(tx *store.Tx) error { return tx.Emit(e) })
+	return time.Time{}
 }
