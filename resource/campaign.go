@@ -39,8 +39,8 @@ type Campaign struct {
 	Detail             string    `json:"detail" doc:"For people"`
 	Type               string    `json:"type" doc:"call or flow"`
 	Status             string    `json:"status" doc:"run, stopping or stop"`
-	WaitingFor         string    `json:"waiting_for" doc:"Why it does not dial now: schedule, capacity, agents, interval, targets, or empty"`
-	ServiceLevel       int       `json:"service_level" doc:"With a queue: percent of free agents to dial for"`
+	WaitingFor         string    `json:"waiting_for" doc:"Why it does not dial now: schedule, calling_hours, capacity, agents, interval, targets, what stopped it, or empty"`
+	ServiceLevel       int       `json:"service_level" doc:"With a queue: percent of free agents to dial for; above 100 it dials ahead, within max_abandon_rate"`
 	EndHandle          string    `json:"end_handle" doc:"stop or continue when no target is left"`
 	FlowID             string    `json:"flow_id" doc:"The flow of each call"`
 	Actions            []Action  `json:"actions" doc:"Instead of flow_id"`
@@ -101,7 +101,7 @@ type OutdialTarget struct {
 	TryCount2    int      `json:"try_count_2" doc:"Tries so far"`
 	TryCount3    int      `json:"try_count_3" doc:"Tries so far"`
 	TryCount4    int      `json:"try_count_4" doc:"Tries so far"`
-	Result       string   `json:"result,omitempty" doc:"Why it is done: success, exhausted, deleted, do_not_call"`
+	Result       string   `json:"result,omitempty" doc:"Why it is done: success, answered (the call broke off), exhausted, do_not_call, or the result of a call that is not to be tried again"`
 }
 
 // Campaigncall is one attempt to reach a target.
