@@ -41,7 +41,6 @@ type Handover struct {
 	x          *Exchange
 	transferer *Call
 	talk       *conversation
-	cancel     context.CancelFunc // of the ringing
 
 	mu      sync.Mutex
 	row     resource.Transfer
@@ -168,13 +167,8 @@ func (t *Handover) conduct(o TransferOptions, placed func()) string {
 	defer unpark(others)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	blind := o.Blind
-	if blind {
-		t.handOver(others)
-	} else {
-		t.transferer.stage.set(layerRinging, tone.New(t.transferer.rate(), tone.Ringback()))
-		defer t.transferer.stage.set(layerRinging, nil)
-	}
+	blind, gone := o.Blind, t.begin(o, others)
+	defer t.transferer.stage.set(layerRinging, nil)
 	answer := t.ring(ctx, o, placed)
 	for {
 		select {
@@ -189,6 +183,11 @@ func (t *Handover) conduct(o TransferOptions, placed func()) string {
 			// completing before the answer makes it blind
 			blind = true
 			t.handOver(others)
+		case <-gone:
+			cancel()
+			<-answer
+			t.tell(o, 487)
+			return "failed"
 		case <-t.transferer.ctx.Done():
 			if !blind {
 				blind = true
@@ -209,6 +208,22 @@ func (t *Handover) conduct(o TransferOptions, placed func()) string {
 			}
 		}
 	}
+}
+
+// begin lets everybody hear that somebody is rung. A transferer that transfers
+// blindly is let go, unless it waits to be told how that goes; gone then says
+// that nobody is left whom it could hand over.
+func (t *Handover) begin(o TransferOptions, others []*seat) (gone <-chan struct{}) {
+	switch {
+	case o.Blind && o.Progress != nil:
+		t.ringback(others)
+		return others[0].left
+	case o.Blind:
+		t.handOver(others)
+	default:
+		t.transferer.stage.set(layerRinging, tone.New(t.transferer.rate(), tone.Ringback()))
+	}
+	return nil
 }
 
 // rungResult is what came of ringing the new party.
@@ -266,12 +281,13 @@ func (t *Handover) rung(r rungResult, o TransferOptions, others []*seat, blind b
 		return "failed"
 	}
 	r.call.endWith(s)
-	t.tell(o, 200)
 	if blind {
 		unpark(others)
 		t.complete()
+		t.release(o)
 		return "completed"
 	}
+	t.tell(o, 200)
 	return t.consult(s, others)
 }
 
@@ -301,10 +317,27 @@ func (t *Handover) consult(s *seat, others []*seat) string {
 
 // handOver lets the transferer go and the others hear that somebody is rung.
 func (t *Handover) handOver(others []*seat) {
+	t.ringback(others)
+	t.transferer.Hangup(CauseOf(ReasonNormal))
+}
+
+// ringback lets the others hear that somebody is rung.
+func (t *Handover) ringback(others []*seat) {
 	for _, s := range others {
 		s.call.stage.set(layerHold, tone.New(s.call.rate(), tone.Ringback()))
 	}
-	t.transferer.Hangup(CauseOf(ReasonNormal))
+}
+
+// release tells the transferer that it has worked and lets it go, which may
+// take as long as its phone takes to hear that; meanwhile nobody hears it.
+func (t *Handover) release(o TransferOptions) {
+	if s := t.transferer.seatNow(); s != nil {
+		s.member.SetMute(true)
+	}
+	t.x.work.Go(func() {
+		t.tell(o, 200)
+		t.transferer.Hangup(CauseOf(ReasonNormal))
+	})
 }
 
 // abandoned reports whether nobody is left to be handed over.
