@@ -63,13 +63,12 @@ type Member struct {
 	talking atomic.Bool
 
 	// The shard's from here.
-	gone   bool
-	muted  bool
-	deaf   []*Member // whom this member does not hear
-	voice  voice
-	level  []int16 // what it said in this tick, nil: nothing
-	inMix  bool
-	shared bool
+	gone  bool
+	muted bool
+	deaf  []*Member // whom this member does not hear
+	voice voice
+	level []int16 // what it said in this tick, nil: nothing
+	inMix bool
 }
 
 // Join makes p a member; it leaves the bridge that it was in.

@@ -12,7 +12,6 @@ type keying struct {
 	digits   string
 	on, gap  time.Duration
 	playback *Playback
-	begun    bool
 	events   bool
 	sender   *dtmf.Sender
 	tones    *Playback

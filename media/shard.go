@@ -55,8 +55,8 @@ type shard struct {
 
 // scratch is working memory for one port's frame at a time.
 type scratch struct {
-	heard, over, play, tap [maxFrame]int16
-	packet                 [maxPacket]byte
+	heard, over [maxFrame]int16
+	packet      [maxPacket]byte
 }
 
 // maxFrame is the samples of 20 ms at 48 kHz.

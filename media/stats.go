@@ -19,7 +19,6 @@ type gauges struct {
 	late, duplicate, strange, invalid, concealed counter
 	lost, lostThere                              counter
 	jitter, jitterThere, rtt, delay              counter // nanoseconds
-	clockRate                                    counter
 }
 
 // Traffic is one direction of a port's audio.

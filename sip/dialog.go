@@ -151,7 +151,6 @@ type event struct {
 	cause   Cause
 	end     End              // heardBye, heardCancel, lost…: what to tell
 	res     *sipmsg.Response // heardProvisional, heardSuccess, heardFailure
-	from    *flow            // of res
 	ack     *sipmsg.Request  // heardAck
 	answer  []byte           // wantAnswer
 	headers []sipmsg.Header  // wantReject

@@ -138,6 +138,6 @@ func matrix(t *testing.T, when string, table map[*party]string) {
 		}
 	})
 	if t.Failed() {
-		t.Fatal(fmt.Sprintf("hearing is wrong: %s", when))
+		t.Fatalf("hearing is wrong: %s", when)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -351,15 +350,4 @@ func (p *phone) Emit(e resource.Event) {
 	} else if e.Type == "activeflow_action_failed" {
 		p.note("event %s", e.Type)
 	}
-}
-
-// eventTypes returns the types of the events, without those of single steps.
-func (p *phone) eventTypes() []string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var types []string
-	for _, e := range p.events {
-		types = append(types, e.Type)
-	}
-	return slices.DeleteFunc(types, func(s string) bool { return s == "activeflow_updated" })
 }

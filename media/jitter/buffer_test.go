@@ -13,11 +13,11 @@ type network func(i int) (delay time.Duration, lost bool)
 
 // result is what a player got out of a simulated stream.
 type result struct {
-	played                              []int // packets in the order of playing
-	concealed, stretched, squeezed, gap int
-	late, duplicate                     int
-	delay                               time.Duration // at the end
-	maxDelay                            time.Duration
+	played                         []int // packets in the order of playing
+	concealed, stretched, squeezed int
+	late, duplicate                int
+	delay                          time.Duration // at the end
+	maxDelay                       time.Duration
 }
 
 // simulate sends n packets of 20 ms over the network and plays them with a clock

@@ -43,7 +43,6 @@ type Reader struct {
 	left   int64 // bytes of audio, -1: unknown
 	buf    []byte
 	law    codec.Decoder
-	tmp    []int16
 }
 
 // maxSkip bounds the chunks before the audio that are skipped.
