@@ -130,6 +130,7 @@ func (c *Client) Stream(ctx context.Context, r Request) (*Stream, error) {
 	slow := time.AfterFunc(c.opt.First, func() { cancel(ErrTimeout) })
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.opt.URL+"/chat/completions", bytes.NewReader(body))
 	if err != nil {
+		slow.Stop()
 		cancel(nil)
 		return nil, fmt.Errorf("%w: llm.url: %w", ErrNotConfigured, err)
 	}
@@ -138,11 +139,12 @@ func (c *Client) Stream(ctx context.Context, r Request) (*Stream, error) {
 	c.authorize(req)
 	res, err := c.opt.Client.Do(req)
 	if err != nil {
-		cancel(nil)
-		return nil, reason(ctx, fmt.Errorf("%w: %w", ErrUnavailable, err))
+		err = reason(ctx, fmt.Errorf("%w: %w", ErrUnavailable, err))
+	} else if res.StatusCode != http.StatusOK {
+		err = c.refused(res)
 	}
-	if res.StatusCode != http.StatusOK {
-		err := c.refused(res)
+	if err != nil {
+		slow.Stop()
 		cancel(nil)
 		return nil, err
 	}

@@ -156,6 +156,7 @@ func (c *cutter) frame(done []utterance) []utterance {
 	switch event {
 	case vad.Begun:
 		c.from = c.at - c.start
+		c.trim()
 	case vad.Ended:
 		u := c.take(c.at - c.stop)
 		if keep := int64(c.lead); int64(len(u.pcm)) > c.stop-keep && c.stop > keep {
@@ -183,7 +184,7 @@ func (c *cutter) take(end int64) utterance {
 
 // trim drops silence but for the lead.
 func (c *cutter) trim() {
-	drop := len(c.buf) - c.lead
+	drop := max(0, len(c.buf)-c.lead)
 	c.buf = append(c.buf[:0], c.buf[drop:]...)
 	c.begin += int64(drop)
 }
