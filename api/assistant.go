@@ -105,9 +105,11 @@ func (s *Server) startAicall(r *request, b *aicallBody) (*resource.Aicall, error
 	if s.cfg.Assistants == nil {
 		return nil, notConfigured("assistants (llm)")
 	}
-	if err := free(r.Context(), s, rows.Aicalls, r.who, "aicall", b.ID); err != nil {
+	release, err := claim(r.Context(), s, rows.Aicalls, r.who, "aicall", b.ID)
+	if err != nil {
 		return nil, err
 	}
+	defer release()
 	a, err := s.cfg.Assistants.Start(r.Context(), r.who.CustomerID, AicallRequest{
 		ID: b.ID, AIID: ai, ReferenceType: b.ReferenceType, ReferenceID: b.ReferenceID, Parameter: b.Parameter,
 	})

@@ -146,9 +146,11 @@ func (s *Server) dial(r *request, b *callBody) (*callsPlaced, error) {
 	if s.cfg.Live == nil {
 		return nil, notConfigured("calls")
 	}
-	if err := free(r.Context(), s, rows.Calls, r.who, "call", b.ID); err != nil {
+	release, err := claim(r.Context(), s, rows.Calls, r.who, "call", b.ID)
+	if err != nil {
 		return nil, err
 	}
+	defer release()
 	request := CallRequest{ID: b.ID, DialRequest: flow.DialRequest{
 		CustomerID: r.who.CustomerID, Destinations: b.Destinations, FlowID: b.FlowID, Actions: b.Actions,
 		EarlyExecution: b.EarlyExecution, Anonymous: b.Anonymous, Variables: b.Variables,

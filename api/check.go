@@ -117,18 +117,29 @@ func (c *check) chosenID(id string) {
 	}
 }
 
-// free asks that an id chosen by the client is not taken.
-func free[T any, P store.RowOf[T]](ctx context.Context, s *Server, rows *store.Collection[T, P], who principal, name, id string) error {
+// claim takes an id that a client chose for what is live at once and stored a
+// moment later. Nobody else gets it before release; what was stored by then
+// holds it. An id that is in use is an *Error; an empty one is no claim.
+func claim[T any, P store.RowOf[T]](ctx context.Context, s *Server, rows *store.Collection[T, P], who principal, name, id string) (release func(), err error) {
 	if id == "" {
-		return nil
+		return func() {}, nil
 	}
-	switch _, err := rows.Load(ctx, s.db, who.CustomerID, id); {
-	case errors.Is(err, store.ErrNotFound):
-		return nil
-	case err != nil:
-		return err
+	key := name + "\x00" + who.CustomerID + "\x00" + id
+	if _, held := s.claims.LoadOrStore(key, true); held {
+		return nil, taken(name, id)
 	}
-	return taken(name, id)
+	release = func() { s.claims.Delete(key) }
+	if err = s.db.Flush(ctx); err == nil {
+		_, err = rows.Load(ctx, s.db, who.CustomerID, id)
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		return release, nil
+	}
+	release()
+	if err == nil {
+		err = taken(name, id)
+	}
+	return nil, err
 }
 
 func taken(name, id string) *Error {

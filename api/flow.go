@@ -116,9 +116,11 @@ func (s *Server) startActiveflow(r *request, b *activeflowBody) (*resource.Activ
 	if s.cfg.Live == nil {
 		return nil, notConfigured("calls")
 	}
-	if err := free(r.Context(), s, rows.Activeflows, r.who, "activeflow", b.ID); err != nil {
+	release, err := claim(r.Context(), s, rows.Activeflows, r.who, "activeflow", b.ID)
+	if err != nil {
 		return nil, err
 	}
+	defer release()
 	a, err := s.cfg.Live.StartActiveflow(r.Context(), ActiveflowRequest{
 		ID: b.ID, CustomerID: r.who.CustomerID, FlowID: b.FlowID, Actions: b.Actions,
 		Variables: b.Variables, WebhookURI: b.WebhookURI, WebhookMethod: b.WebhookMethod,

@@ -80,9 +80,11 @@ func (s *Server) dialGroup(r *request, b *groupcallBody) (*resource.Groupcall, e
 	if s.cfg.Live == nil {
 		return nil, notConfigured("calls")
 	}
-	if err := free(r.Context(), s, rows.Groupcalls, r.who, "groupcall", b.ID); err != nil {
+	release, err := claim(r.Context(), s, rows.Groupcalls, r.who, "groupcall", b.ID)
+	if err != nil {
 		return nil, err
 	}
+	defer release()
 	request := GroupRequest{
 		ID: b.ID, RingMethod: orElse(b.RingMethod, "ring_all"), AnswerMethod: orElse(b.AnswerMethod, "hangup_others"),
 		DialRequest: flow.DialRequest{

@@ -85,9 +85,11 @@ func (s *Server) startTranscribe(r *request, b *transcribeBody) (*resource.Trans
 	if s.cfg.Transcribes == nil {
 		return nil, notConfigured("transcription (speech.stt)")
 	}
-	if err := free(r.Context(), s, rows.Transcribes, r.who, "transcribe", b.ID); err != nil {
+	release, err := claim(r.Context(), s, rows.Transcribes, r.who, "transcribe", b.ID)
+	if err != nil {
 		return nil, err
 	}
+	defer release()
 	t, err := s.cfg.Transcribes.Start(r.Context(), r.who.CustomerID, TranscribeRequest{
 		ID: b.ID, ReferenceType: b.ReferenceType, ReferenceID: b.ReferenceID, Language: orElse(b.Language, "en-US"),
 		Direction: orElse(b.Direction, "both"), Provider: b.Provider, OnEndFlowID: b.OnEndFlowID,

@@ -104,9 +104,11 @@ func (s *Server) transfer(r *request, callPath, toPath string, t TransferRequest
 	if call := host.Call.Snapshot(); call.Status != resource.StatusProgressing {
 		return nil, precondition("CALL_STATE_INVALID", "the call is %s; only a conversation can be handed over", call.Status)
 	}
-	if err := free(r.Context(), s, rows.Transfers, r.who, "transfer", t.ID); err != nil {
+	release, err := claim(r.Context(), s, rows.Transfers, r.who, "transfer", t.ID)
+	if err != nil {
 		return nil, err
 	}
+	defer release()
 	done, err := s.cfg.Live.Transfer(r.Context(), r.who.CustomerID, t)
 	if err != nil {
 		return nil, err

@@ -146,3 +146,22 @@ numbers: [{id: main, number: "+15550000000", call_flow_id: wait}]
 		t.Errorf("the end was not told: %d webhooks", len(w.hooks))
 	}
 }
+
+func TestOneCallTakesAnID(t *testing.T) {
+	w := newWorld(t, "")
+	const body = `{"id": "mine", "destinations": [{"type": "tel", "target": "+15551"}]}`
+	got := make(chan int, 8)
+	for range cap(got) {
+		go func() {
+			status, _ := w.request("POST", "/v1/calls", body)
+			got <- status
+		}()
+	}
+	answers := map[int]int{}
+	for range cap(got) {
+		answers[receiveOr(t, "an answer", got)]++
+	}
+	if answers[200] != 1 || answers[409] != cap(got)-1 {
+		t.Errorf("%v", answers)
+	}
+}
