@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -308,5 +309,43 @@ func TestDrained(t *testing.T) {
 	b.signal(syscall.SIGTERM)
 	if err := receiveOr(t, "offhook ends again", b.exit); err != nil {
 		t.Fatalf("offhook's exit: %v", err)
+	}
+}
+
+// The client commands find the server, create resources and place a call.
+func TestCommands(t *testing.T) {
+	b := newProcess(t, programResources)
+	b.start()
+	alice := telephone(t, phone.Config{User: "1001", Password: "secret1001", Server: b.sip, Incoming: func(c *phone.Call) {
+		_ = c.Ring()
+		_ = c.Answer()
+	}})
+	if err := alice.Register(t.Context(), 5*time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(b.dir, "more.yaml")
+	if err := os.WriteFile(file, []byte("tags: [{id: vip, name: VIP}]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	server := []string{"--url", b.api.URL, "--accesskey", testKey}
+	for _, tt := range []struct {
+		args []string
+		want string
+	}{
+		{append([]string{"apply", "-f", file}, server...), "tags/vip created"},
+		{append([]string{"apply", "-f", file}, server...), "tags/vip "},
+		{append([]string{"call", "--say", "Hello.", "extension:1001"}, server...), "talked for "},
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		out, err := exec.CommandContext(ctx, b.cmd.Path, tt.args...).CombinedOutput()
+		cancel()
+		if err != nil || !strings.Contains(string(out), tt.want) {
+			t.Errorf("offhook %q: %v\n%s", tt.args, err, out)
+		}
+	}
+	// Without a server they say what is missing.
+	out, err := exec.CommandContext(t.Context(), b.cmd.Path, "call", "--url", "http://127.0.0.1:9", "--accesskey", "x", "extension:1001").CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "is the server running") {
+		t.Errorf("without a server: %v\n%s", err, out)
 	}
 }
