@@ -16,7 +16,7 @@ import (
 // provisionOrder puts what is referred to before what refers to it; within a
 // collection the order of a file does not matter either.
 var provisionOrder = []string{"tags", "extensions", "trunks", "providers", "routes", "flows", "numbers", "agents", "queues",
-	"conferences", "outplans", "outdials", "campaigns", "ais"}
+	"conferences", "outplans", "outdials", "campaigns", "donotcalls", "ais"}
 
 // Applied is what became of one object of a provisioning file.
 type Applied struct {

@@ -436,3 +436,53 @@ func checkReminder(t *testing.T, w *world) {
 		}
 	}
 }
+
+// TestCampaignDestinations runs a campaign over what is no plain number: an
+// extension's phones, then, by the next campaign, flows without calls.
+func TestCampaignDestinations(t *testing.T) {
+	w := newWorld(t, `
+extensions: [{id: bob, extension: "1002", password: secret}]
+flows: [{id: note, actions: [{type: variable_set, option: {key: seen, value: "${outdialtarget.data.name}"}}]}]
+outplans: [{id: plan, name: plan, source: {type: tel, target: "+15550001111"}, max_try_count_0: 1, max_try_count_1: 1}]
+campaigns:
+  - {id: flows, name: second, type: flow, outplan_id: plan, flow_id: note}
+  - {id: calls, name: first, outplan_id: plan, flow_id: note, next_campaign_id: flows}
+donotcalls: [{id: no, number: "+1 555 010-0009"}]
+`)
+	w.api("POST", "/v1/outdials", map[string]any{"id": "one", "campaign_id": "calls"}, nil)
+	w.api("POST", "/v1/outdials", map[string]any{"id": "two", "campaign_id": "flows"}, nil)
+	w.phone("1002", "secret", func(c *phone.Call) { w.pickUp(c) })
+	bob := map[string]any{"id": "bob", "destination_0": map[string]string{"type": "tel", "target": "+15550100009"},
+		"destination_1": map[string]string{"type": "extension", "target": "1002"}, "data": `{"name": "Bob"}`}
+	ann := map[string]any{"id": "ann", "destination_0": map[string]string{"type": "extension", "target": "1002"}, "data": `{"name": "Ann"}`}
+	w.api("POST", "/v1/outdials/one/targets", []any{bob, ann}, nil)
+	other := map[string]any{"id": "eve", "destination_0": map[string]string{"type": "tel", "target": "+15550100001"}, "data": `{"name": "Eve"}`}
+	w.api("POST", "/v1/outdials/two/targets", other, nil)
+	var dry campaign.DryRun
+	w.api("GET", "/v1/campaigns/calls/dry_run", nil, &dry)
+	if dry.Targets != 2 || dry.Dial != 1 || dry.Skipped["do_not_call"] != 1 {
+		t.Errorf("dry run %+v", dry)
+	}
+	w.api("PUT", "/v1/campaigns/calls/status", map[string]string{"status": "run"}, nil)
+	for _, name := range []string{"Ann", "Eve"} {
+		w.hook("activeflow_ended", fmt.Sprintf(`"seen":%q`, name))
+	}
+	w.hook("campaign_status_stop", `"id":"flows"`)
+	var stats campaign.Stats
+	w.api("GET", "/v1/campaigns/calls/stats", nil, &stats)
+	if stats.Done != 2 || stats.Attempts != 1 || stats.Left != 0 {
+		t.Errorf("stats %+v", stats)
+	}
+	var targets struct{ Result []resource.OutdialTarget }
+	w.api("GET", "/v1/outdials/one/targets", nil, &targets)
+	for _, target := range targets.Result {
+		if want := map[string]string{"bob": "do_not_call", "ann": "success"}[target.ID]; target.Result != want {
+			t.Errorf("%s: %s", target.ID, target.Result)
+		}
+	}
+	var calls struct{ Result []resource.Campaigncall }
+	w.api("GET", "/v1/campaigns/flows/campaigncalls", nil, &calls)
+	if len(calls.Result) != 1 || calls.Result[0].Result != "success" || calls.Result[0].ReferenceType != "flow" {
+		t.Errorf("%+v", calls.Result)
+	}
+}
