@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"offhook/amd"
+	"offhook/resource"
 )
 
 // detectGrace is how much longer than its limit a detection may take by the
@@ -25,7 +26,8 @@ type DetectOptions struct {
 // it returns after a machine's beep, or after the end of its greeting and a
 // silence, so that what is played next is recorded whole. It plays nothing and
 // does not change what is played. It fails when ctx ends first, which it does
-// with the call, or when the thresholds are wrong.
+// with the call, or when the thresholds are wrong. The verdict's times are from
+// the answer, or from the call of Detect when that comes later.
 func (c *Call) Detect(ctx context.Context, o DetectOptions) (amd.Verdict, error) {
 	config := amd.Defaults().WithLimit(o.Timeout)
 	if err := config.Override(o.Thresholds); err != nil {
@@ -38,12 +40,11 @@ func (c *Call) Detect(ctx context.Context, o DetectOptions) (amd.Verdict, error)
 	rate := c.rate()
 	listener := amd.NewListener(rate, config)
 	defer port.Attach(listener, rate)()
-	select {
-	case <-c.answered:
-		listener.Answered()
-	case <-ctx.Done():
-		return amd.Verdict{}, context.Cause(ctx)
+	early, err := c.heardBeforeAnswer(ctx)
+	if err != nil {
+		return amd.Verdict{}, err
 	}
+	listener.Answered()
 	v, err := await(ctx, listener, listener.Decided(), o.Timeout+detectGrace)
 	if err != nil {
 		return amd.Verdict{}, err
@@ -53,7 +54,32 @@ func (c *Call) Detect(ctx context.Context, o DetectOptions) (amd.Verdict, error)
 			return amd.Verdict{}, err
 		}
 	}
-	return listener.Close(), nil
+	return since(listener.Close(), early), nil
+}
+
+// heardBeforeAnswer waits for the answer and returns how long that took; nothing
+// when the call is up.
+func (c *Call) heardBeforeAnswer(ctx context.Context) (time.Duration, error) {
+	if c.status() == resource.StatusProgressing {
+		return 0, nil
+	}
+	began := time.Now()
+	select {
+	case <-c.answered:
+		return time.Since(began), nil
+	case <-ctx.Done():
+		return 0, context.Cause(ctx)
+	}
+}
+
+// since counts a verdict's times from after the early media.
+func since(v amd.Verdict, early time.Duration) amd.Verdict {
+	for _, at := range []*time.Duration{&v.DecidedAt, &v.GreetingEnd, &v.BeepAt, &v.BeepEnd, &v.Ready} {
+		if *at != amd.None {
+			*at = max(0, *at-early)
+		}
+	}
+	return v
 }
 
 // await returns the verdict once c is closed or so much time has passed. An

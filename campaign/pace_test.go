@@ -261,7 +261,7 @@ func TestRulesOfResults(t *testing.T) {
 		{"noanswer", "", false, Outcome{}, time.Minute},
 		{"failed", "", false, Outcome{Done: true, Result: "failed"}, 0},
 		{"normal", "machine", true, Outcome{Success: true}, time.Minute},
-		{"amd", "machine", true, Outcome{Done: true, Result: ResultAnswered}, 0},
+		{"amd", "machine", true, Outcome{Done: true, Result: "amd"}, 0},
 		{"normal", "human", true, Outcome{Success: true, Done: true, Result: ResultSuccess}, 0},
 		{"media_lost", "human", true, Outcome{Done: true, Result: ResultAnswered}, 0}, // no rule calls a person twice
 	} {

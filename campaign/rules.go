@@ -102,7 +102,7 @@ func (r *Rules) judge(answered bool, reason, verdict string) (Outcome, time.Dura
 	switch {
 	case o.Success:
 		o.Result = ResultSuccess
-	case answered:
+	case answered && reason != causeAMD:
 		o.Result = ResultAnswered
 	default:
 		o.Result = result
