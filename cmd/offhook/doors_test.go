@@ -24,6 +24,7 @@ numbers: [{id: echo, number: echo, call_flow_id: echo}]
 
 // Trunks and extensions come in with their passwords and with nothing else.
 func TestSippPasswords(t *testing.T) {
+	t.Parallel()
 	b := newProcess(t, doorResources)
 	b.start()
 	for _, tt := range []struct{ scenario, account, password, source string }{
@@ -54,6 +55,7 @@ func TestSippPasswords(t *testing.T) {
 // A phone behind a NAT registers with an address that leads nowhere, and is
 // called where it registered from, also after a restart.
 func TestSippBehindNAT(t *testing.T) {
+	t.Parallel()
 	b := newProcess(t, doorResources)
 	b.start()
 	port := freePort(t)
@@ -115,6 +117,7 @@ func TestSippFull(t *testing.T) {
 
 // A scanner is slowed, then ignored; it shows in the metrics and the log.
 func TestSippScanner(t *testing.T) {
+	t.Parallel()
 	b := newProcess(t, doorResources)
 	b.start()
 	p := sippRun{scenario: "uac_scanner", remote: b.sip, from: "127.0.0.66", times: 4, keys: map[string]string{"from": "100", "contact": "127.0.0.66"}}.start(t)
@@ -143,6 +146,7 @@ func TestSippScanner(t *testing.T) {
 // Who guesses passwords gets the same answers for users that exist and for
 // those that do not, and is slowed.
 func TestSippGuesses(t *testing.T) {
+	t.Parallel()
 	b := newProcess(t, doorResources)
 	b.start()
 	guess := func(scenario, user string) string {

@@ -26,13 +26,15 @@ import (
 	"offhook/resource"
 )
 
+// buildDir holds the program while the tests run; TestMain removes it.
+var buildDir string
+
 // built is the program as `go build` makes it, once for all tests.
-var built = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "offhook-test-")
-	if err != nil {
+var built = sync.OnceValues(func() (path string, err error) {
+	if buildDir, err = os.MkdirTemp("", "offhook-test-"); err != nil {
 		return "", err
 	}
-	path := filepath.Join(dir, "offhook")
+	path = filepath.Join(buildDir, "offhook")
 	cmd := exec.Command("go", "build", "-o", path, ".")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -205,6 +207,7 @@ numbers: [{id: record, number: record, call_flow_id: record}]
 
 // The process is killed in the middle of a recorded call, and started again.
 func TestKilled(t *testing.T) {
+	t.Parallel()
 	b := newProcess(t, programResources)
 	b.start()
 	hooks, uri, _ := newReceiver(t)
@@ -267,6 +270,7 @@ func TestKilled(t *testing.T) {
 // webhooks: no new calls, the call goes on, the webhooks come after the next
 // start.
 func TestDrained(t *testing.T) {
+	t.Parallel()
 	b := newProcess(t, programResources)
 	b.start()
 	hooks, uri, closed := newReceiver(t)
@@ -314,6 +318,7 @@ func TestDrained(t *testing.T) {
 
 // The client commands find the server, create resources and place a call.
 func TestCommands(t *testing.T) {
+	t.Parallel()
 	b := newProcess(t, programResources)
 	b.start()
 	alice := telephone(t, phone.Config{User: "1001", Password: "secret1001", Server: b.sip, Incoming: func(c *phone.Call) {
