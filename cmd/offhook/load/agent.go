@@ -110,8 +110,10 @@ const callerPrefix = "+4915"
 // dial calls a number from a leg.
 func (a *agent) dial(leg int, number string) *party {
 	n := a.next.Add(1)
-	p := &party{a: a, leg: leg, caller: true, id: fmt.Sprintf("load-%d-%d", a.self.Port(), n),
-		settled: make(chan outcome, 1), over: make(chan struct{})}
+	p := &party{
+		a: a, leg: leg, caller: true, id: fmt.Sprintf("load-%d-%d", a.self.Port(), n),
+		settled: make(chan outcome, 1), over: make(chan struct{}),
+	}
 	a.mu.Lock()
 	p.local = fmt.Sprintf("<sip:%s%07d@%s>;tag=c%d", callerPrefix, leg, a.self, n)
 	p.remote = fmt.Sprintf("<sip:%s@%s>", number, a.server)
@@ -252,8 +254,10 @@ func (a *agent) invited(m message) {
 		return
 	}
 	local := fmt.Sprintf("d%d", a.next.Add(1))
-	p := &party{a: a, leg: n + 1, id: id, local: m.value("To") + ";tag=" + local, remote: m.value("From"),
-		target: address(m.value("Contact")), over: make(chan struct{})}
+	p := &party{
+		a: a, leg: n + 1, id: id, local: m.value("To") + ";tag=" + local, remote: m.value("From"),
+		target: address(m.value("Contact")), over: make(chan struct{}),
+	}
 	p.answer = m.reply("200 OK", local, a.contact(), a.describe(p.leg))
 	a.parties[id] = p
 	a.rtp.Connect(p.leg, to)

@@ -23,9 +23,13 @@ func schedule() []part {
 		return func(b *bench, ctx context.Context) error { return b.steadyAll(ctx, list) }
 	}
 	return []part{
-		{"relayed", steady(relayed)}, {"prompt", steady(prompts)}, {"transcoded", steady(transcoded)},
-		{"recorded", steady(recorded)}, {"conference", steady(conferences)},
-		{"setup", (*bench).setups}, {"leaks", (*bench).leaks},
+		{"relayed", steady(relayed)},
+		{"prompt", steady(prompts)},
+		{"transcoded", steady(transcoded)},
+		{"recorded", steady(recorded)},
+		{"conference", steady(conferences)},
+		{"setup", (*bench).setups},
+		{"leaks", (*bench).leaks},
 	}
 }
 
@@ -73,8 +77,10 @@ func record(calls int) steady {
 // call is a member.
 func room(members int) steady {
 	rooms := max(1, 200/members)
-	return steady{name: fmt.Sprintf("conference of %d", members), calls: rooms * members, legs: 1, rooms: rooms,
-		number: func(call int) string { return roomNumber(call / members) }, bar: 0.7}
+	return steady{
+		name: fmt.Sprintf("conference of %d", members), calls: rooms * members, legs: 1, rooms: rooms,
+		number: func(call int) string { return roomNumber(call / members) }, bar: 0.7,
+	}
 }
 
 var (
@@ -172,7 +178,8 @@ func (b *bench) measure(ctx context.Context, c steady) (result, error) {
 		return result{}, err
 	}
 	took := last.at.Sub(first.at)
-	r := result{Name: c.name, Calls: c.calls, Bar: c.bar, Load: loadAverage(),
+	r := result{
+		Name: c.name, Calls: c.calls, Bar: c.bar, Load: loadAverage(),
 		CPU:       perCall(last.cpu-first.cpu, took, c.calls),
 		KBPerCall: float64(last.memory-idle.memory) / 1024 / float64(c.calls),
 		Delivered: float64(heard.Received) / (took.Seconds() * 50 * float64(c.calls*c.legs)),
@@ -180,7 +187,8 @@ func (b *bench) measure(ctx context.Context, c steady) (result, error) {
 		StackKB:   (after.StackMB - before.StackMB) * 1024 / float64(c.calls),
 		Routines:  (last.goroutines - idle.goroutines) / float64(c.calls),
 		Others:    (last.others - first.others).Seconds() / took.Seconds(),
-		P50:       ms(heard.P50), P99: ms(heard.P99)}
+		P50:       ms(heard.P50), P99: ms(heard.P99),
+	}
 	return r, s.hangup()
 }
 
@@ -203,6 +211,8 @@ func (s *scene) sample(ctx context.Context) (sample, error) {
 		return sample{}, err
 	}
 	memory, err := s.server.memory()
-	return sample{at: time.Now(), cpu: cpu, others: busy() - cpu - rtpload.ProcessTime(), memory: memory,
-		goroutines: values["go_goroutines"]}, err
+	return sample{
+		at: time.Now(), cpu: cpu, others: busy() - cpu - rtpload.ProcessTime(), memory: memory,
+		goroutines: values["go_goroutines"],
+	}, err
 }

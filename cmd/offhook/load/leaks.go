@@ -101,6 +101,8 @@ func (s *scene) holdings(ctx context.Context) (holdings, error) {
 			break
 		}
 	}
-	return holdings{Goroutines: v["go_goroutines"], HeapMB: lowest / (1 << 20), StackMB: v["go_memstats_stack_inuse_bytes"] / (1 << 20),
-		Ports: v["offhook_media_ports"], Dialogs: v["offhook_sip_dialogs"], Calls: v["offhook_calls"], Runs: v["offhook_activeflows"]}, nil
+	return holdings{
+		Goroutines: v["go_goroutines"], HeapMB: lowest / (1 << 20), StackMB: v["go_memstats_stack_inuse_bytes"] / (1 << 20),
+		Ports: v["offhook_media_ports"], Dialogs: v["offhook_sip_dialogs"], Calls: v["offhook_calls"], Runs: v["offhook_activeflows"],
+	}, nil
 }

@@ -107,7 +107,7 @@ func describe(leg netip.AddrPort, format string) []byte {
 		"a=fmtp:101 0-15\r\na=ptime:20\r\n", leg.Addr(), leg.Port(), pt, format)
 }
 
-// mediaOf is where a description wants its sound, and the first codec's name.
+// mediaOf is where a description wants its sound.
 func mediaOf(body []byte) (netip.AddrPort, error) {
 	var ip, port string
 	for line := range strings.Lines(string(body)) {

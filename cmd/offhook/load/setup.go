@@ -134,8 +134,10 @@ func (s *scene) run(ctx context.Context, st stream, total int) (setup, error) {
 		time.Sleep(time.Millisecond)
 	}
 	err := s.hangup() // waits for the last BYE
-	r := setup{Name: st.name, Asked: st.rate, Calls: total, Failed: failed,
-		Reached: float64(total-failed) / (time.Since(start) - talkTime).Seconds()}
+	r := setup{
+		Name: st.name, Asked: st.rate, Calls: total, Failed: failed,
+		Reached: float64(total-failed) / (time.Since(start) - talkTime).Seconds(),
+	}
 	if n := len(took); n > 0 {
 		slices.Sort(took)
 		r.P50, r.P99, r.Max = ms(took[n/2]), ms(took[n*99/100]), ms(took[n-1])

@@ -99,8 +99,10 @@ func promptFile() []byte {
 	var b bytes.Buffer
 	size := uint32(2 * len(pcm))
 	b.WriteString("RIFF")
-	for _, v := range []any{36 + size, [4]byte([]byte("WAVE")), [4]byte([]byte("fmt ")), uint32(16), uint16(1), uint16(1),
-		uint32(rate), uint32(2 * rate), uint16(2), uint16(16), [4]byte([]byte("data")), size, pcm} {
+	for _, v := range []any{
+		36 + size, [4]byte([]byte("WAVE")), [4]byte([]byte("fmt ")), uint32(16), uint16(1), uint16(1),
+		uint32(rate), uint32(2 * rate), uint16(2), uint16(16), [4]byte([]byte("data")), size, pcm,
+	} {
 		_ = binary.Write(&b, binary.LittleEndian, v) // a buffer takes everything
 	}
 	return b.Bytes()
