@@ -1,7 +1,9 @@
 package store_test
 
 import (
+	"database/sql"
 	"errors"
+	"path/filepath"
 	"sync"
 	"testing"
 
@@ -78,4 +80,35 @@ func TestCacheIsNeverBehindAWrite(t *testing.T) {
 	}
 	close(over)
 	readers.Wait()
+}
+
+// TestRangesOfOlderVersions gives a number the keys that it had before ranges
+// had one.
+func TestRangesOfOlderVersions(t *testing.T) {
+	dir := t.TempDir()
+	db := open(t, store.Options{DataDir: dir})
+	write(t, db, func(tx *store.Tx) error {
+		return rows.Numbers.Insert(tx, &resource.Number{Identity: identity("c", "n"), Number: "+49*"})
+	})
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := sql.Open("sqlite", filepath.Join(dir, "offhook.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{
+		"DELETE FROM resource_keys WHERE name = 'range'", "DELETE FROM goose_db_version WHERE version_id = 2",
+	} {
+		if _, err := raw.Exec(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := raw.Close(); err != nil {
+		t.Fatal(err)
+	}
+	db = open(t, store.Options{DataDir: dir})
+	if list, err := rows.Numbers.Find(t.Context(), db, rows.KeyRange, "1"); err != nil || len(list) != 1 {
+		t.Errorf("after the migration %d ranges are found, %v; want 1", len(list), err)
+	}
 }
