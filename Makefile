@@ -6,7 +6,7 @@ export CGO_ENABLED = 0
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: build run test race bench fuzz lint docs clean
+.PHONY: build run test race bench amd fuzz lint docs clean
 
 build: ## bin/offhook
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/offhook ./cmd/offhook
@@ -16,7 +16,7 @@ run: build ## serve examples/demo.yaml, dial its menu once, stay up
 	bin/offhook demo
 
 test: ## every test, with real sipp and baresip
-	@./scripts/need espeak-ng sipp:sip-tester baresip ffmpeg lame sox tshark flac psql:postgresql
+	@./scripts/need espeak-ng sipp:sip-tester baresip ffmpeg lame pg_ctlcluster:postgresql
 	go vet ./...
 	go test -timeout 20m ./...
 
@@ -28,6 +28,11 @@ bench: build ## benchmarks, then a load with RTP against bin/offhook
 	@./scripts/need espeak-ng
 	go test -run '^$$' -bench . -benchmem ./media/... ./bridge/... ./recorder/... ./amd/... ./sip/... ./flow/... ./store/...
 	go run ./cmd/offhook/load
+
+amd: ## docs/amd.md: the detector measured on a corpus that is made for it
+	@./scripts/need espeak-ng flite festival
+	go run ./amd/measure > docs/amd.md.new
+	mv docs/amd.md.new docs/amd.md
 
 fuzz: ## every fuzz target for ten seconds
 	@./scripts/fuzz
