@@ -145,6 +145,29 @@ func (r *Runner) Running() int {
 	return len(r.runs)
 }
 
+// Wait returns when no run is left, such as those that follow calls that have
+// ended, or when ctx ends. What is left then is closed at the next start.
+func (r *Runner) Wait(ctx context.Context) {
+	for {
+		var next *flow.Run
+		r.mu.Lock()
+		for _, run := range r.runs {
+			next = run
+			break
+		}
+		r.mu.Unlock()
+		if next == nil {
+			return
+		}
+		select {
+		case <-next.Done():
+			r.drop(next)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // Stop ends a run and its call; false when it does not run.
 func (r *Runner) Stop(customerID, id string) bool {
 	run, ok := r.find(customerID, id)

@@ -2,8 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -163,5 +165,33 @@ func TestOneCallTakesAnID(t *testing.T) {
 	}
 	if answers[200] != 1 || answers[409] != cap(got)-1 {
 		t.Errorf("%v", answers)
+	}
+}
+
+func TestFlowsAfterCallsRunBeforeTheServerStops(t *testing.T) {
+	told := make(chan struct{})
+	receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		select {
+		case <-told:
+		case <-time.After(100 * time.Millisecond): // slower than the rest of the shutdown
+			close(told)
+		}
+	}))
+	defer receiver.Close()
+	w := newWorld(t, fmt.Sprintf(`
+flows:
+  - {id: after, actions: [{type: webhook_send, option: {uri: %q, sync: true}}]}
+  - {id: wait, on_complete_flow_id: after, actions: [{type: answer}, {type: sleep, option: {duration: 60000}}]}
+numbers: [{id: main, number: "+15550000000", call_flow_id: wait}]
+`, receiver.URL), func(c *Config) { c.ShutdownTimeout = time.Second })
+	caller := w.dial("+15550000000")
+	receiveOr(t, "answer", caller.UpSignal())
+	if err := w.server.Stop(); err != nil {
+		t.Error(err)
+	}
+	select {
+	case <-told:
+	default:
+		t.Error("the flow after the call did not run to its end")
 	}
 }

@@ -233,7 +233,8 @@ func (s *Server) startEvents(ctx context.Context) error {
 	return nil
 }
 
-// lastWords is how long a shutdown waits for webhooks to get through.
+// lastWords is how long a shutdown waits for flows that follow the last calls,
+// and then for webhooks to get through.
 const lastWords = time.Second
 
 func (s *Server) stopEvents(ctx context.Context) error {
@@ -422,6 +423,9 @@ func (s *Server) startExchange(ctx context.Context) error { return s.exchange.St
 
 func (s *Server) stopExchange(ctx context.Context) error {
 	s.exchange.Drain(ctx)
+	last, cancel := context.WithTimeout(ctx, min(lastWords, s.cfg.ShutdownTimeout))
+	s.runner.Wait(last) // flows that follow calls have a moment too
+	cancel()
 	return errors.Join(s.rooms.Close(ctx), s.assistants.Close(ctx), s.closeTranscribes(ctx), s.exchange.Close(ctx))
 }
 
