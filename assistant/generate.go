@@ -15,6 +15,8 @@ import (
 // job are read after done.
 type generation struct {
 	job
+	voice context.Context // of the speech, which may outlive the model's work
+	stop  func()          // ends both
 	text  string
 	calls []llm.ToolCall
 	sent  int // pieces that were spoken, or are about to be
@@ -25,8 +27,9 @@ type generation struct {
 const ahead = 64
 
 func (t *talk) start(ctx context.Context, work func(ctx context.Context, g *generation) error) *generation {
-	ctx, cancel := context.WithCancel(ctx)
-	g := &generation{job: job{pieces: make(chan piece, ahead), done: make(chan struct{}), cancel: cancel}}
+	voice, stop := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancel(voice)
+	g := &generation{job: job{pieces: make(chan piece, ahead), done: make(chan struct{}), cancel: cancel}, voice: voice, stop: stop}
 	t.mouth.begin()
 	go func() {
 		defer close(g.done)
@@ -105,16 +108,20 @@ func (t *talk) stream(ctx context.Context, g *generation, request llm.Request) e
 	return t.pronounce(ctx, g, s.rest(), token)
 }
 
+var errVoiceLate = errors.New("no sound in time")
+
 // pronounce makes a sentence sound and hands it to the mouth. It returns with
 // the first of its sound.
 func (t *talk) pronounce(ctx context.Context, g *generation, sentence string, token time.Time) error {
 	if sentence == "" {
 		return nil
 	}
-	clip, err := t.engines.Voice.Synthesize(context.WithoutCancel(ctx), speech.Request{
-		Text: sentence, Language: t.spec.Language, Voice: t.spec.Voice,
-	})
+	speaking, giveUp := context.WithCancelCause(g.voice) // ends with the answer
+	late := time.AfterFunc(t.times.Voice, func() { giveUp(errVoiceLate) })
+	clip, err := t.engines.Voice.Synthesize(speaking, speech.Request{Text: sentence, Language: t.spec.Language, Voice: t.spec.Voice})
+	late.Stop()
 	if err != nil {
+		giveUp(nil)
 		return fmt.Errorf("speech engine: %w", err)
 	}
 	select {

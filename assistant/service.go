@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"offhook/assistant/llm"
@@ -22,12 +24,13 @@ import (
 
 // Config is what a Service is made of. All fields without a remark are needed.
 type Config struct {
-	DB    *store.DB
-	Model llm.Options        // of assistants that name no server of their own
-	Ear   stt.Engine         // nil: none is configured
-	Voice speech.Synthesizer // what assistants speak with
-	Web   flow.Web           // tools
-	Times Times              // zero: DefaultTimes
+	DB      *store.DB
+	Model   llm.Options        // of assistants that name no server of their own
+	Foreign *http.Client       // reaches the servers that assistants name, and nothing that users must not
+	Ear     stt.Engine         // nil: none is configured
+	Voice   speech.Synthesizer // what assistants speak with
+	Web     flow.Web           // tools
+	Times   Times              // zero: DefaultTimes
 	// Follow runs a flow when something that names one is over. May be nil.
 	Follow func(customerID, flowID string, variables map[string]string)
 	// Observe is told of every turn. May be nil.
@@ -44,9 +47,10 @@ var (
 // Service is the conversations of this machine. Its methods may be called from
 // any goroutine.
 type Service struct {
-	cfg   Config
-	model *llm.Client
-	work  sync.WaitGroup
+	cfg    Config
+	model  *llm.Client
+	work   sync.WaitGroup
+	warmed atomic.Int64 // when, in Unix nanoseconds
 
 	mu   sync.Mutex
 	live map[key]*conversation
@@ -72,7 +76,7 @@ func (s *Service) modelOf(spec *Spec) *llm.Client {
 		return s.model
 	}
 	o := s.cfg.Model
-	o.URL, o.APIKey = spec.EngineURL, spec.EngineKey
+	o.URL, o.APIKey, o.Client = spec.EngineURL, spec.EngineKey, s.cfg.Foreign
 	if spec.Model != "" {
 		o.Model = spec.Model
 	}
@@ -90,9 +94,16 @@ func (s *Service) missing(spec *Spec, listens bool) string {
 	return ""
 }
 
-// Warm opens a connection to the model, so that the first turn need not wait
-// for it. It does not block.
+// warmFor is how long a connection stays open without use.
+const warmFor = time.Minute
+
+// Warm opens a connection to the model, unless there was one a minute ago, so
+// that the first turn need not wait for it. It does not block.
 func (s *Service) Warm() {
+	now := time.Now().UnixNano()
+	if last := s.warmed.Load(); s.cfg.Model.URL == "" || now-last < int64(warmFor) || !s.warmed.CompareAndSwap(last, now) {
+		return
+	}
 	s.work.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()

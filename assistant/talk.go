@@ -173,7 +173,7 @@ func (t *talk) answer(ctx context.Context) error {
 	for range maxRounds {
 		g := t.generate(ctx)
 		interrupted, err := t.attend(ctx, &g.job)
-		g.cancel()
+		g.stop()
 		<-g.done
 		switch {
 		case err != nil:
@@ -226,7 +226,7 @@ func failed(err error) error {
 func (t *talk) say(ctx context.Context, text string) (heard string, interrupted bool, err error) {
 	g := t.recite(ctx, text)
 	interrupted, err = t.attend(ctx, &g.job)
-	g.cancel()
+	g.stop()
 	<-g.done
 	heard = t.mouth.heard()
 	if !interrupted && g.err == nil {

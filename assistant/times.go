@@ -20,6 +20,7 @@ type Times struct {
 	Keys     time.Duration // after a key, further keys of the same input come within so long
 	Tool     time.Duration // longest wait for a tool
 	First    time.Duration // longest wait for the model's first words
+	Voice    time.Duration // longest wait for a sentence's first sound
 	Failing  time.Duration // after the first failure a model is tried again for so long
 }
 
@@ -28,7 +29,7 @@ func DefaultTimes() Times {
 	return Times{
 		VAD: vad.Defaults(), Lead: 300 * time.Millisecond, Words: 5 * time.Second, Commit: 800 * time.Millisecond,
 		Filler: 1500 * time.Millisecond, Silence: 15 * time.Second, Patience: 2,
-		Keys: 1500 * time.Millisecond, Tool: 5 * time.Second, First: 8 * time.Second, Failing: 4 * time.Second,
+		Keys: 1500 * time.Millisecond, Tool: 5 * time.Second, First: 8 * time.Second, Voice: 8 * time.Second, Failing: 4 * time.Second,
 	}
 }
 

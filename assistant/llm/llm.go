@@ -126,7 +126,9 @@ func (c *Client) Stream(ctx context.Context, r Request) (*Stream, error) {
 	if err != nil {
 		return nil, fmt.Errorf("language model: %w", err)
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
+	caller := ctx
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(caller))
+	release := context.AfterFunc(caller, func() { cancel(context.Cause(caller)) })
 	slow := time.AfterFunc(c.opt.First, func() { cancel(ErrTimeout) })
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.opt.URL+"/chat/completions", bytes.NewReader(body))
 	if err != nil {
@@ -148,7 +150,7 @@ func (c *Client) Stream(ctx context.Context, r Request) (*Stream, error) {
 		cancel(nil)
 		return nil, err
 	}
-	return newStream(ctx, cancel, res, slow, c.opt.Gap), nil
+	return newStream(ctx, cancel, release, res, slow, c.opt.Gap), nil
 }
 
 // reason is what ended a context early, else err.

@@ -1,6 +1,7 @@
 package llm
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -168,13 +169,43 @@ func TestSlow(t *testing.T) {
 	}
 }
 
+// TestKeepsConnection asks three times, after a warming request.
+func TestKeepsConnection(t *testing.T) {
+	from := map[string]bool{}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		from[r.RemoteAddr] = true // requests come one after the other
+		if r.Method == http.MethodPost {
+			_, _ = io.WriteString(w, events(content("ok"), "[DONE]"))
+		}
+	}))
+	defer s.Close()
+	client := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1}}
+	c := New(Options{URL: s.URL, Client: client})
+	c.Warm(t.Context())
+	for range 3 {
+		ctx, cancel := context.WithCancel(t.Context())
+		stream, err := c.Stream(ctx, Request{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text, err := whole(stream); text != "ok" || err != nil {
+			t.Errorf("%q, %v", text, err)
+		}
+		stream.Close()
+		cancel()
+	}
+	if len(from) != 1 {
+		t.Errorf("%d connections", len(from))
+	}
+}
+
 func FuzzStream(f *testing.F) {
 	f.Add(events(content("Hello"), "[DONE]"))
 	f.Add(events(`{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"name":"a","arguments":"{}"}}]}}]}`))
 	f.Fuzz(func(t *testing.T, body string) {
 		timer := time.NewTimer(time.Hour)
 		defer timer.Stop()
-		s := newStream(t.Context(), func(error) {}, &http.Response{Body: io.NopCloser(strings.NewReader(body)), Header: http.Header{}}, timer, time.Hour)
+		s := newStream(t.Context(), func(error) {}, func() bool { return true }, &http.Response{Body: io.NopCloser(strings.NewReader(body)), Header: http.Header{}}, timer, time.Hour)
 		text, _ := whole(s)
 		if len(text) > maxText || len(s.ToolCalls()) > maxTools {
 			t.Errorf("%d bytes, %d tools", len(text), len(s.ToolCalls()))

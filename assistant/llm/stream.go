@@ -21,16 +21,16 @@ const (
 	maxTools = 16
 )
 
-// Stream is an answer that is being given. It is for one goroutine; Close may
-// be called from any.
+// Stream is an answer that is being given. It is for one goroutine.
 type Stream struct {
-	ctx    context.Context
-	cancel context.CancelCauseFunc
-	body   io.ReadCloser
-	lines  *bufio.Scanner
-	watch  *time.Timer
-	gap    time.Duration
-	events bool // server-sent events; else one JSON object
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+	release func() bool // unties ctx from the caller's
+	body    io.ReadCloser
+	lines   *bufio.Scanner
+	watch   *time.Timer
+	gap     time.Duration
+	events  bool // server-sent events; else one JSON object
 
 	text     int
 	calls    []ToolCall
@@ -39,16 +39,37 @@ type Stream struct {
 	over     bool
 }
 
-func newStream(ctx context.Context, cancel context.CancelCauseFunc, res *http.Response, watch *time.Timer, gap time.Duration) *Stream {
+func newStream(ctx context.Context, cancel context.CancelCauseFunc, release func() bool, res *http.Response, watch *time.Timer, gap time.Duration) *Stream {
 	kind, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
-	s := &Stream{ctx: ctx, cancel: cancel, body: res.Body, watch: watch, gap: gap, events: kind != "application/json"}
+	s := &Stream{ctx: ctx, cancel: cancel, release: release, body: res.Body, watch: watch, gap: gap, events: kind != "application/json"}
 	s.lines = bufio.NewScanner(res.Body)
 	s.lines.Buffer(make([]byte, 0, 16<<10), maxLine)
 	return s
 }
 
-// Close ends the stream and with it the model's work.
+// tail bounds what is read after an answer's end, so that its connection can
+// be used again, and how long that may take.
+const (
+	tail     = 64 << 10
+	tailTime = 2 * time.Second
+)
+
+// Close ends the stream and with it the model's work. After a whole answer the
+// connection is kept for the next one.
 func (s *Stream) Close() {
+	if s.over && s.finished && s.release() {
+		s.watch.Reset(tailTime)
+		go func() {
+			_, _ = io.Copy(io.Discard, io.LimitReader(s.body, tail))
+			s.end()
+		}()
+		return
+	}
+	s.release()
+	s.end()
+}
+
+func (s *Stream) end() {
 	s.watch.Stop()
 	s.cancel(context.Canceled)
 	_ = s.body.Close()

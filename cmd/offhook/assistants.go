@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -11,12 +12,20 @@ import (
 	"offhook/assistant/llm"
 	"offhook/call"
 	"offhook/call/callflow"
+	"offhook/event"
 	"offhook/flow"
+	"offhook/outbound"
 	"offhook/resource"
 )
 
 // turnBuckets bound how long assistants take to answer, by stage.
 var turnBuckets = []float64{0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10}
+
+// Bounds of one answer of a language model that an assistant names.
+const (
+	foreignTime  = 5 * time.Minute
+	foreignBytes = 16 << 20
+)
 
 // startAssistants makes the service of assistants and closes what the last
 // process left open. What is missing is told when it is needed: an assistant
@@ -29,9 +38,22 @@ func (s *Server) startAssistants(ctx context.Context, web flow.Web) error {
 	c := s.cfg.LLM
 	s.assistants = assistant.New(assistant.Config{
 		DB: s.db, Model: llm.Options{URL: c.URL, Model: c.Model, APIKey: c.APIKey}, Ear: s.stt, Voice: s.speech, Web: web,
+		Foreign: outbound.NewClient(outbound.Policy{
+			AllowPrivate: s.cfg.OutboundHTTP.AllowPrivate, Timeout: foreignTime, MaxBytes: foreignBytes}),
 		Follow: s.follow, Observe: s.observeTurn, Logger: s.log,
 	})
+	s.db.OnCommit(s.warmAssistants)
 	return s.assistants.Recover(ctx)
+}
+
+// warmAssistants connects to the language model while a call still rings.
+func (s *Server) warmAssistants(events []resource.Event) {
+	for _, e := range events {
+		if e.Type == event.CallDialing || e.Type == event.CallRinging {
+			s.assistants.Warm()
+			return
+		}
+	}
 }
 
 // observeTurn counts one turn of an assistant.
