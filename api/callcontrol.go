@@ -150,6 +150,24 @@ func (s *Server) registerCallControl() {
 		h.Recorder.RecordStop(r.Context())
 		return nil
 	})
+	for verb, on := range map[string]bool{"recording_pause": true, "recording_resume": false} {
+		control(s, http.MethodPost, verb, "Pause or resume the newest recording; silence keeps its timeline", answered,
+			func(r *request, h flow.Host, _ *none) error { return pauseRecording(h, on) })
+	}
+}
+
+// pauser is a flow.Recorder that can pause.
+type pauser interface {
+	// RecordPause pauses the newest recording or resumes it; false when there
+	// is none.
+	RecordPause(on bool) bool
+}
+
+func pauseRecording(h flow.Host, on bool) error {
+	if p, ok := h.Recorder.(pauser); ok && p.RecordPause(on) {
+		return nil
+	}
+	return precondition("RECORDING_NOT_ACTIVE", "no recording of the call is being made; start one with recording_start")
 }
 
 // hangup is idempotent: a call that has ended is answered as it is.

@@ -184,6 +184,23 @@ func (c *Call) RecordStop() bool {
 	return true
 }
 
+// RecordPause pauses the newest recording or resumes it; a pause is silence in
+// the file, so the timeline stays true. It reports false when there is none.
+func (c *Call) RecordPause(on bool) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.recordings) == 0 {
+		return false
+	}
+	file := c.recordings[len(c.recordings)-1].file
+	if on {
+		file.Pause()
+	} else {
+		file.Resume()
+	}
+	return true
+}
+
 // end closes a recording; recorded follows.
 func (c *Call) end(r *recording, reason string) {
 	c.mu.Lock()
@@ -203,7 +220,7 @@ func (c *Call) recorded(r *recording, res recorder.Result) {
 		r.row.EndReason = string(res.Reason)
 	}
 	r.row.Status, r.row.TMEnd = "ended", resource.Now()
-	r.row.Duration, r.row.Size = res.Duration.Seconds(), res.Size
+	r.row.Duration, r.row.Size = res.Duration.Round(time.Millisecond).Seconds(), res.Size
 	for i, other := range c.recordings {
 		if other == r {
 			c.recordings = append(c.recordings[:i], c.recordings[i+1:]...)

@@ -108,6 +108,10 @@ func (l line) RecordStart(ctx context.Context, r flow.RecordRequest) (resource.R
 // RecordStop implements flow.Recorder.
 func (l line) RecordStop(context.Context) { l.c.RecordStop() }
 
+// RecordPause pauses the newest recording or resumes it; false when there is
+// none.
+func (l line) RecordPause(on bool) bool { return l.c.RecordPause(on) }
+
 // RecordVoice implements flow.Recorder.
 func (l line) RecordVoice(ctx context.Context, r flow.RecordRequest) (resource.Recording, error) {
 	return l.c.RecordVoice(ctx, recordOptions(r))
