@@ -69,6 +69,9 @@ func (x *Exchange) newCall(row resource.Call) *Call {
 	}
 	row.Type = "flow"
 	row.ChainedCallIDs, row.RecordingIDs = []string{}, []string{}
+	if row.Metadata == nil {
+		row.Metadata = map[string]string{}
+	}
 	row.TMCreate = resource.Now()
 	ctx, cancel := context.WithCancelCause(context.Background())
 	c := &Call{

@@ -116,7 +116,7 @@ func (x *Exchange) recover(ctx context.Context) error {
 	for i, r := range recordings {
 		f := files[x.RecordingFile(r)]
 		r.Status, r.EndReason, r.TMEnd = "ended", ReasonRestart, resource.Now()
-		r.Duration, r.Size = f.Duration.Seconds(), f.Size
+		r.Duration, r.Size = f.Duration.Round(time.Millisecond).Seconds(), f.Size
 		finished[i] = x.RecordingFinished(*r)
 	}
 	return x.cfg.DB.Write(ctx, func(tx *store.Tx) error {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -91,6 +92,9 @@ numbers: [{id: main, number: "+15550000000", call_flow_id: voice}]
 		t.Fatal(err)
 	}
 	w.api("GET", "/v1/recordings/"+told.ID, nil, &rec)
+	if ms := rec.Duration * 1000; ms < 100 || ms != math.Round(ms) {
+		t.Errorf("duration %v s, want whole milliseconds", rec.Duration)
+	}
 	for _, url := range []string{told.URL, rec.URL} {
 		res, err := http.Get(url)
 		if err != nil {
