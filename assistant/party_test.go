@@ -44,9 +44,10 @@ type testParty struct {
 	hz    float64 // spoken now; 0: silence
 	left  int     // frames of it
 	phase float64
-	loud  bool      // the party hears a voice
-	since time.Time // of loud
-	noise float64
+	loud  bool          // the party hears a voice
+	since time.Time     // of loud
+	still time.Time     // when it heard anything last, a filler too
+	dead  time.Duration // the longest time without anything
 }
 
 func (p *testParty) Attach(s media.Sink, _ int) func() {
@@ -108,6 +109,10 @@ func (p *testParty) listen(frame []int16) {
 	for _, v := range frame {
 		energy += float64(v) * float64(v)
 	}
+	if energy > 0 || p.left > 0 {
+		p.still = time.Now()
+	}
+	p.dead = max(p.dead, time.Since(p.still))
 	if loud := energy/float64(len(frame)) > 1000*1000; loud != p.loud {
 		p.loud, p.since = loud, time.Now()
 	}
@@ -125,6 +130,13 @@ func (p *testParty) hearing() (bool, time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.loud, p.since
+}
+
+// quietest is the longest time in which neither side made a sound.
+func (p *testParty) quietest() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.dead
 }
 
 // waitFor lets virtual time pass until the party hears a voice or silence.
@@ -231,6 +243,9 @@ func (v *testVoice) Synthesize(_ context.Context, r speech.Request) (*audio.Clip
 	return c, nil
 }
 
+// useTool in a testModel's words is the use of the tool look.
+const useTool = "<look>"
+
 // testModel is a chat-completions server without a network. It implements
 // http.RoundTripper.
 type testModel struct {
@@ -267,6 +282,10 @@ func (m *testModel) RoundTrip(req *http.Request) (*http.Response, error) {
 				m.mu.Unlock()
 				_ = w.CloseWithError(req.Context().Err())
 				return
+			}
+			if word == useTool {
+				_, _ = io.WriteString(w, `data: {"choices":[{"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"look","arguments":"{}"}}]}}]}`+"\n\n")
+				continue
 			}
 			fmt.Fprintf(w, "data: {\"choices\":[{\"delta\":{\"content\":%q}}]}\n\n", word)
 		}
@@ -329,7 +348,7 @@ type scene struct {
 // newScene starts a conversation with a greeting, inside a synctest bubble.
 func newScene(t *testing.T, answer func(history []llm.Message) ([]string, time.Duration, int), change ...func(*talk)) *scene {
 	s := &scene{
-		party: &testParty{keys: make(chan call.Keypress, 16)}, model: &testModel{answer: answer},
+		party: &testParty{still: time.Now(), keys: make(chan call.Keypress, 16)}, model: &testModel{answer: answer},
 		ear: &testEar{}, voice: &testVoice{}, book: &testBook{}, end: make(chan error, 1),
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())

@@ -1,6 +1,7 @@
 package assistant
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -9,6 +10,8 @@ import (
 
 	"offhook/assistant/llm"
 	"offhook/call"
+	"offhook/resource"
+	"offhook/speech/stt"
 )
 
 // always answers with the same words.
@@ -200,6 +203,9 @@ func TestFailures(t *testing.T) {
 					t.Errorf("ended with %v", err)
 				}
 				s.stop(nil)
+				if s.party.quietest() > 3*time.Second {
+					t.Errorf("%v of dead air", s.party.quietest())
+				}
 				if took := time.Since(begin) - 1100*time.Millisecond; took > c.within {
 					t.Errorf("ended after %v", took)
 				}
@@ -220,6 +226,86 @@ func TestSilence(t *testing.T) {
 		s.stop(nil)
 		if n := len(s.book.spoken()); n != 3 {
 			t.Errorf("%d sentences to a silent party", n)
+		}
+	})
+}
+
+// slowWeb is a tool's server that takes its time. It implements flow.Web.
+type slowWeb struct {
+	takes time.Duration
+}
+
+func (w slowWeb) Send(ctx context.Context, _, _, _, _ string, _ []byte) (int, []byte, error) {
+	select {
+	case <-time.After(w.takes):
+		return 200, []byte("found"), nil
+	case <-ctx.Done():
+		return 0, nil, ctx.Err()
+	}
+}
+
+// TestSlowTool tells the model of a tool that does not answer, and lets the
+// party hear something meanwhile.
+func TestSlowTool(t *testing.T) {
+	for takes, want := range map[time.Duration]string{2 * time.Second: "found", time.Minute: "no answer within 5s"} {
+		synctest.Test(t, func(t *testing.T) {
+			result := ""
+			s := newScene(t, func(h []llm.Message) ([]string, time.Duration, int) {
+				if m := h[len(h)-1]; m.Role == "tool" {
+					result = m.Content
+					return []string{"Here it is."}, 0, 0
+				}
+				return []string{useTool}, 0, 0
+			}, func(tk *talk) {
+				tk.spec.Tools = []resource.AITool{{Name: "look", WebhookURL: "http://tool"}}
+				tk.tools = newToolbox(&tk.spec, slowWeb{takes}, scope{}, tk.times.Tool)
+			})
+			defer s.over(t)
+			s.party.waitFor(t, true)
+			s.party.waitFor(t, false)
+			s.party.says(hello, 600*time.Millisecond)
+			begin := time.Now()
+			answered := s.party.waitFor(t, true).Sub(begin)
+			if !strings.Contains(result, want) || answered > 600*time.Millisecond+min(takes, 5*time.Second)+700*time.Millisecond {
+				t.Errorf("%v: the model was told %q, answered after %v", takes, result, answered)
+			}
+			if s.party.quietest() > 3*time.Second {
+				t.Errorf("%v: %v of dead air", takes, s.party.quietest())
+			}
+		})
+	}
+}
+
+// TestRecogniserDown apologises and then gives up.
+func TestRecogniserDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t, always("Fine."))
+		s.ear.err = stt.ErrRefused
+		for range maxDeaf {
+			s.party.waitFor(t, true)
+			s.party.waitFor(t, false)
+			s.party.says(hello, 600*time.Millisecond)
+		}
+		var e *ending
+		if err := <-s.end; !errors.As(err, &e) || e.result != "engine_failed" {
+			t.Errorf("ended with %v", err)
+		}
+		s.stop(nil)
+	})
+}
+
+// TestInjected puts a message in through the API.
+func TestInjected(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		injected := make(chan llm.Message)
+		s := newScene(t, always("Fine."), func(tk *talk) { tk.injected = injected })
+		defer s.over(t)
+		s.party.waitFor(t, true)
+		injected <- llm.Message{Role: "system", Content: "Offer a discount."}
+		s.party.waitFor(t, false)
+		s.party.waitFor(t, true)
+		if h := s.model.last(); h[len(h)-1].Role != "system" || h[len(h)-1].Content != "Offer a discount." {
+			t.Errorf("the model was asked %+v", h)
 		}
 	})
 }

@@ -36,7 +36,7 @@ func Defaults() Config {
 	return Config{
 		Start: 100 * time.Millisecond, Stop: 500 * time.Millisecond, Longest: 30 * time.Second,
 		Firm: 80 * time.Millisecond, Lasting: 600 * time.Millisecond,
-		Above: 10, Quiet: -50, Loudest: -32, Rise: 4, RiseVoice: 0.5, Hum: 0.012, Noise: 0.45,
+		Above: 10, Quiet: -50, Loudest: -32, Rise: 4, RiseVoice: 0.5, Hum: 0.03, Noise: 0.45,
 	}
 }
 
