@@ -39,7 +39,12 @@ type Config struct {
 	RepeatPause  float64 `json:"repeat_pause_ms" unit:"ms" default:"700" min:"100" max:"5000" help:"the shortest pause before a repetition; those inside a greeting are shorter"`
 	RepeatQuiet  float64 `json:"repeat_quiet_ms" unit:"ms" default:"300" min:"40" max:"4000" help:"silence after a repetition that makes it one"`
 
-	MachineTalk  float64 `json:"machine_talk_ms" unit:"ms" default:"3200" min:"500" max:"20000" help:"hardly anybody greets for so long without waiting for an answer, nearly every machine does"`
+	MachineTalk     float64 `json:"machine_talk_ms" unit:"ms" default:"3200" min:"500" max:"20000" help:"hardly anybody but a receptionist greets for so long without waiting for an answer, nearly every machine does"`
+	ReceptionTalk   float64 `json:"reception_talk_ms" unit:"ms" default:"4500" min:"500" max:"20000" help:"the longest greeting that may still be a receptionist's: more leaves no silence before the limit"`
+	ReceptionPhrase float64 `json:"reception_phrase_ms" unit:"ms" default:"2300" min:"200" max:"20000" help:"the longest part of a receptionist's greeting: a company, a name, an offer of help; announcements have longer sentences"`
+	ReceptionQuiet  float64 `json:"reception_quiet_ms" unit:"ms" default:"760" min:"20" max:"4000" help:"the least silence that ends a long greeting at the limit; pauses between a machine's sentences are mostly shorter"`
+	ReceptionRest   float64 `json:"reception_rest" unit:"times" default:"2" min:"0" max:"20" help:"the silence that ends a long greeting is so many times its longest pause; after several pauses of one length, one more like them is no end"`
+
 	LimitMachine float64 `json:"limit_machine_ms" unit:"ms" default:"1700" min:"200" max:"20000" help:"at the limit, a greeting of this length that no silence has ended yet is a machine's"`
 	LimitQuiet   float64 `json:"limit_quiet_ms" unit:"ms" default:"300" min:"20" max:"4000" help:"at the limit, so much silence after a shorter answer is enough for a person"`
 	LimitSilence float64 `json:"limit_silence_ms" unit:"ms" default:"1100" min:"20" max:"4000" help:"at the limit, so much silence after an answer of any length is enough for a person: few machines pause for so long between sentences"`

@@ -19,13 +19,13 @@ func (d *Detector) decide() {
 	if t.onset >= 0 {
 		span, quiet := t.end-t.onset, d.frames-t.end
 		switch {
-		case span >= frames(d.c.MachineTalk):
+		case d.announces(span):
 			d.decideAs(Machine, CauseLongTalk)
 			return
 		case d.repeats() && !d.toneRuns():
 			d.decideAs(Human, CauseRepeat)
 			return
-		case quiet >= d.turnEnd(span) && !d.toneRuns():
+		case quiet >= d.turnEnd(span) && (!d.long(span) || d.rests()) && !d.toneRuns():
 			d.decideAs(Human, CauseEndOfTurn)
 			return
 		}
@@ -33,6 +33,25 @@ func (d *Detector) decide() {
 	if d.frames-d.answered >= frames(d.c.Limit) {
 		d.atLimit(false)
 	}
+}
+
+// long reports whether a greeting of a length is a machine's or a
+// receptionist's.
+func (d *Detector) long(span int) bool { return span >= frames(d.c.MachineTalk) }
+
+// announces reports whether a greeting is too long for a receptionist, or has
+// a whole sentence in one breath as announcements have. Other long greetings
+// wait for the silence after them, or the limit.
+func (d *Detector) announces(span int) bool {
+	return span >= frames(d.c.ReceptionTalk) || d.long(span) && d.talk.longest > frames(d.c.ReceptionPhrase)
+}
+
+// rests reports whether the silence after a long greeting is much longer than
+// the pauses within: its end and not another pause.
+func (d *Detector) rests() bool {
+	t, c := &d.talk, &d.c
+	quiet := d.frames - t.end
+	return quiet >= frames(c.ReceptionQuiet) && float64(quiet) >= c.ReceptionRest*float64(t.pause) && !d.announces(t.end-t.onset)
 }
 
 // repeats reports whether a short word came twice, as when nobody answers a
@@ -91,6 +110,10 @@ func (d *Detector) atLimit(ended bool) {
 	}
 	span, quiet := t.end-t.onset, d.frames-t.end
 	switch {
+	case d.long(span) && d.rests():
+		d.decideAs(Human, cause(CauseEndOfTurn))
+	case d.long(span):
+		d.decideAs(Machine, cause(CauseLongTalk))
 	case quiet >= frames(d.c.LimitSilence):
 		d.decideAs(Human, cause(CauseShortAtEnd))
 	case span >= frames(d.c.LimitMachine):

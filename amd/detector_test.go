@@ -94,6 +94,8 @@ func scenes() map[string]struct {
 		"a company's name": {newScene().quiet(300 * ms).talk(1900 * ms).quiet(3 * time.Second), Human, CauseEndOfTurn},
 		"late and short":   {newScene().quiet(3600 * ms).talk(500 * ms).quiet(3 * time.Second), Human, CauseShortAtEnd},
 		"long greeting":    {newScene().quiet(300 * ms).talk(7 * time.Second).quiet(3 * time.Second), Machine, CauseLongTalk},
+		"receptionist":     {newScene().quiet(400 * ms).talk(1500 * ms).quiet(350 * ms).talk(1700 * ms).quiet(3 * time.Second), Human, CauseEndOfTurn},
+		"menu":             {newScene().quiet(400 * ms).talk(1500 * ms).quiet(600 * ms).talk(1300 * ms).quiet(1100 * ms).talk(4 * time.Second), Machine, CauseLongTalk},
 		"late greeting":    {newScene().quiet(2600 * ms).talk(6 * time.Second), Machine, CauseLateTalk},
 		"short and beep":   {newScene().quiet(300*ms).talk(1200*ms).quiet(600*ms).tone(300*ms, 0.1, 1000).quiet(time.Second), Machine, CauseBeep},
 		"only a beep":      {newScene().quiet(1200*ms).tone(400*ms, 0.1, 1400).quiet(4 * time.Second), Machine, CauseBeep},
