@@ -211,3 +211,39 @@ numbers: [{id: desk, number: "+15550000000", call_flow_id: desk}]
 	receiveOr(t, "the call ends", c.Done())
 	w.hook("activeflow_ended", `"filed":"Answer to File: The caller needs help."`)
 }
+
+// TestAicallAPI writes with an assistant, and lets one into a live call.
+func TestAicallAPI(t *testing.T) {
+	brain := newFakeLLM(t, clerk)
+	w := newWorld(t, `
+ais: [{id: clerk, name: Clerk, greeting: "Good morning."}]
+flows: [{id: desk, actions: [{type: answer}, {type: sleep, option: {duration: 60000}}]}]
+numbers: [{id: desk, number: "+15550000000", call_flow_id: desk}]
+`, withAssistant(newFakeVosk(t), brain))
+	var chat resource.Aicall
+	w.api("POST", "/v1/aicalls", map[string]any{"assistance_id": "clerk"}, &chat)
+	w.api("POST", "/v1/aimessages", map[string]any{"aicall_id": chat.ID, "content": "thank you"}, nil)
+	assistantSays(w, "You are welcome.")
+	w.api("POST", "/v1/aicalls/"+chat.ID+"/terminate", nil, &chat)
+	if chat.Status != "terminated" || chat.EndReason != "terminated" {
+		t.Errorf("chat %+v", chat)
+	}
+	var list struct{ Result []resource.Aimessage }
+	w.api("GET", "/v1/aimessages?aicall_id="+chat.ID, nil, &list)
+	if len(list.Result) != 2 {
+		t.Errorf("messages %+v", list.Result)
+	}
+
+	c := w.dial("+15550000000")
+	receiveOr(t, "the call is answered", c.UpSignal())
+	var row resource.Call
+	if err := json.Unmarshal(w.hook("call_progressing", ""), &row); err != nil {
+		t.Fatal(err)
+	}
+	w.api("POST", "/v1/aicalls", map[string]any{"id": "talk", "assistance_id": "clerk", "reference_type": "call", "reference_id": row.ID}, nil)
+	assistantSays(w, "Good morning.")
+	say(t, c, "thank you")
+	w.hook("aicall_turn", `"aicall_id":"talk"`)
+	c.Hangup()
+	w.hook("aicall_status_terminated", `"end_reason":"hangup"`)
+}
