@@ -16,6 +16,9 @@ import (
 // refer is a transfer that the party asks for from its phone (RFC 3515): blind,
 // or attended when Refer-To names another of its dialogs (RFC 3891, RFC 5589).
 func (c *Call) refer(req *sipmsg.Request) (int, string) {
+	if !c.ofPhone() {
+		return 403, "Forbidden"
+	}
 	h := req.GetHeader("Refer-To")
 	if h == nil {
 		return 400, "Missing Refer-To"
@@ -40,6 +43,19 @@ func (c *Call) refer(req *sipmsg.Request) (int, string) {
 		}
 	})
 	return 202, "Accepted"
+}
+
+// ofPhone reports whether the party is a phone of ours or one that was dialled
+// by its URI. A carrier's REFER would let strangers dial at the customer's
+// cost; those who talk over a carrier are transferred through the API.
+func (c *Call) ofPhone() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.row.Direction == resource.DirectionIncoming {
+		return c.row.Source.Type == resource.TypeExtension
+	}
+	t := c.row.Destination.Type
+	return t == resource.TypeExtension || t == resource.TypeAgent || t == resource.TypeSIP
 }
 
 // notifyRefer tells the phone how its REFER goes, RFC 3515 2.4.5.
