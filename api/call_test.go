@@ -89,13 +89,16 @@ func TestCallControlNeedsTheRightState(t *testing.T) {
 	for _, c := range []struct{ method, path, body string }{
 		{"POST", "hold", ""}, {"DELETE", "hold", ""}, {"POST", "mute", ""}, {"DELETE", "mute", ""}, {"POST", "moh", ""}, {"DELETE", "moh", ""},
 		{"POST", "talk", `{"text":"x"}`}, {"POST", "play", `{"stream_urls":["a.wav"]}`}, {"POST", "digits_send", `{"digits":"1"}`},
-		{"POST", "recording_start", ""}, {"POST", "recording_stop", ""}, {"POST", "transfer", `{"destination":{"type":"tel","target":"+1"}}`},
+		{"POST", "recording_start", ""}, {"POST", "transfer", `{"destination":{"type":"tel","target":"+1"}}`},
 	} {
 		b.do(c.method, "/v1.0/calls/none/"+c.path, c.body).refused(404, "CALL_NOT_FOUND")
 		b.do(c.method, "/v1.0/calls/over/"+c.path, c.body).refused(409, "CALL_ALREADY_HANGUP")
 		b.do(c.method, "/v1.0/calls/ringing/"+c.path, c.body).refused(409, "CALL_STATE_INVALID")
 	}
 	b.post("/v1.0/calls/over/hangup", "").ok().has(`{"status":"hangup","hangup_reason":"busy"}`)
+	b.post("/v1.0/calls/over/recording_stop", "").ok().has(`{"status":"hangup","hangup_reason":"busy"}`)
+	b.post("/v1.0/calls/ringing/recording_stop", "").ok().has(`{"status":"ringing"}`)
+	b.post("/v1.0/calls/none/recording_stop", "").refused(404, "CALL_NOT_FOUND")
 	b.post("/v1.0/calls/incoming/talk", `{"text":"x"}`).ok().has(`{"status":"progressing"}`) // answered first
 	if incoming.Snapshot().Status != resource.StatusProgressing {
 		t.Error("talk did not answer")

@@ -146,10 +146,8 @@ func (s *Server) registerCallControl() {
 	control(s, http.MethodPost, "play", "Play files to the party, over what plays", notEnded, s.play)
 	control(s, http.MethodPost, "digits_send", "Send digits to the party", answered, s.sendDigits)
 	control(s, http.MethodPost, "recording_start", "Start a recording", answered, s.startRecording)
-	control(s, http.MethodPost, "recording_stop", "Stop the newest recording", answered, func(r *request, h flow.Host, _ *none) error {
-		h.Recorder.RecordStop(r.Context())
-		return nil
-	})
+	query(s, endpoint{method: http.MethodPost, path: "/calls/{id}/recording_stop", name: "postCallRecordingStop", tag: "calls",
+		doc: "Stop the newest recording; nothing when there is none or the call has ended"}, s.stopRecording)
 	for verb, on := range map[string]bool{"recording_pause": true, "recording_resume": false} {
 		control(s, http.MethodPost, verb, "Pause or resume the newest recording; silence keeps its timeline", answered,
 			func(r *request, h flow.Host, _ *none) error { return pauseRecording(h, on) })
@@ -168,6 +166,16 @@ func pauseRecording(h flow.Host, on bool) error {
 		return nil
 	}
 	return precondition("RECORDING_NOT_ACTIVE", "no recording of the call is being made; start one with recording_start")
+}
+
+// stopRecording is idempotent, as hangup is: recordings end with their call.
+func (s *Server) stopRecording(r *request) (*resource.Call, error) {
+	if s.cfg.Live != nil {
+		if host, ok := s.cfg.Live.Host(r.who.CustomerID, r.id()); ok {
+			host.Recorder.RecordStop(r.Context())
+		}
+	}
+	return s.readCall(r.Context(), r.who, r.id())
 }
 
 // hangup is idempotent: a call that has ended is answered as it is.
