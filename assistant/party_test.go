@@ -224,12 +224,20 @@ func meaning(pcm []int16) string {
 // testVoice speaks every text as a tone of 60 ms a character. It implements
 // speech.Synthesizer.
 type testVoice struct {
-	delay time.Duration
-	err   error
+	mu  sync.Mutex
+	err error
+}
+
+// fail makes it fail from now on.
+func (v *testVoice) fail(err error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.err = err
 }
 
 func (v *testVoice) Synthesize(_ context.Context, r speech.Request) (*audio.Clip, error) {
-	time.Sleep(v.delay)
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	if v.err != nil {
 		return nil, v.err
 	}

@@ -195,7 +195,7 @@ func TestFailures(t *testing.T) {
 				s := newScene(t, func([]llm.Message) ([]string, time.Duration, int) { return []string{"Well."}, c.pause, c.status })
 				s.party.waitFor(t, true)
 				s.party.waitFor(t, false)
-				s.voice.err = c.voice
+				s.voice.fail(c.voice)
 				s.party.says(hello, 600*time.Millisecond)
 				begin := time.Now()
 				var e *ending
@@ -279,8 +279,7 @@ func TestSlowTool(t *testing.T) {
 // TestRecogniserDown apologises and then gives up.
 func TestRecogniserDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newScene(t, always("Fine."))
-		s.ear.err = stt.ErrRefused
+		s := newScene(t, always("Fine."), func(tk *talk) { tk.engines.Ear = &testEar{err: stt.ErrRefused} })
 		for range maxDeaf {
 			s.party.waitFor(t, true)
 			s.party.waitFor(t, false)
