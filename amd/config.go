@@ -34,10 +34,11 @@ type Config struct {
 	MiddleTalk float64 `json:"middle_talk_ms" unit:"ms" default:"2000" min:"200" max:"10000" help:"an answer of this length is of middle length: a company and a name; in between the silence changes evenly"`
 	LongTalk   float64 `json:"long_talk_ms" unit:"ms" default:"3400" min:"200" max:"20000" help:"an answer from this length on is long: a receptionist's"`
 
-	RepeatFirst  float64 `json:"repeat_first_ms" unit:"ms" default:"1000" min:"0" max:"5000" help:"a first utterance of up to this length may be repeated: hello? hello?"`
-	RepeatSecond float64 `json:"repeat_second_ms" unit:"ms" default:"460" min:"0" max:"5000" help:"the longest second utterance that counts as a repetition"`
-	RepeatPause  float64 `json:"repeat_pause_ms" unit:"ms" default:"700" min:"100" max:"5000" help:"the shortest pause before a repetition; those inside a greeting are shorter"`
-	RepeatQuiet  float64 `json:"repeat_quiet_ms" unit:"ms" default:"300" min:"40" max:"4000" help:"silence after a repetition that makes it one"`
+	RepeatFirst  float64 `json:"repeat_first_ms" unit:"ms" default:"800" min:"0" max:"5000" help:"a first utterance of up to this length may be repeated: hello? hello?"`
+	RepeatSecond float64 `json:"repeat_second_ms" unit:"ms" default:"560" min:"0" max:"5000" help:"the longest second utterance that counts as a repetition"`
+	RepeatLonger float64 `json:"repeat_longer_ms" unit:"ms" default:"80" min:"0" max:"5000" help:"a repetition is the same word: it is longer than the first by this at most; a machine's hello is followed by a sentence"`
+	RepeatPause  float64 `json:"repeat_pause_ms" unit:"ms" default:"760" min:"100" max:"5000" help:"the shortest pause before a repetition; those inside a greeting are shorter"`
+	RepeatQuiet  float64 `json:"repeat_quiet_ms" unit:"ms" default:"240" min:"40" max:"4000" help:"silence after a repetition that makes it one: a little more than the pauses inside a sentence, as the person already waits"`
 
 	MachineTalk     float64 `json:"machine_talk_ms" unit:"ms" default:"3200" min:"500" max:"20000" help:"hardly anybody but a receptionist greets for so long without waiting for an answer, nearly every machine does"`
 	ReceptionTalk   float64 `json:"reception_talk_ms" unit:"ms" default:"4500" min:"500" max:"20000" help:"the longest greeting that may still be a receptionist's: more leaves no silence before the limit"`

@@ -55,10 +55,12 @@ func (d *Detector) rests() bool {
 }
 
 // repeats reports whether a short word came twice, as when nobody answers a
-// hello, and then nothing for a moment.
+// hello, and then nothing for a moment. The second is not longer: after a
+// machine's hello and pause comes the next sentence.
 func (d *Detector) repeats() bool {
 	t, c := &d.talk, &d.c
-	return t.islands == 2 && t.first <= frames(c.RepeatFirst) && t.last <= frames(c.RepeatSecond) &&
+	return t.islands == 2 && t.first <= frames(c.RepeatFirst) &&
+		t.last <= min(frames(c.RepeatSecond), int(float64(t.first)+c.RepeatLonger/frameMS)) &&
 		t.lastPause >= frames(c.RepeatPause) && min(t.still, d.frames-t.end) >= frames(c.RepeatQuiet)
 }
 

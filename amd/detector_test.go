@@ -91,6 +91,7 @@ func scenes() map[string]struct {
 	return map[string]row{
 		"hello":            {newScene().quiet(600 * ms).talk(500 * ms).quiet(3 * time.Second), Human, CauseEndOfTurn},
 		"hello twice":      {newScene().quiet(400 * ms).talk(350 * ms).quiet(900 * ms).talk(350 * ms).quiet(3 * time.Second), Human, CauseRepeat},
+		"hello, then more": {newScene().quiet(400 * ms).talk(160 * ms).quiet(1100 * ms).talk(420 * ms).quiet(320 * ms).talk(4 * time.Second), Machine, CauseLongTalk},
 		"a company's name": {newScene().quiet(300 * ms).talk(1900 * ms).quiet(3 * time.Second), Human, CauseEndOfTurn},
 		"late and short":   {newScene().quiet(3600 * ms).talk(500 * ms).quiet(3 * time.Second), Human, CauseShortAtEnd},
 		"long greeting":    {newScene().quiet(300 * ms).talk(7 * time.Second).quiet(3 * time.Second), Machine, CauseLongTalk},
