@@ -28,8 +28,8 @@ type Config struct {
 	Bridge           float64 `json:"bridge_ms" unit:"ms" default:"200" min:"20" max:"1000" help:"stop consonants, weak syllables and two lost packets fall between parts of one utterance"`
 
 	EndShort   float64 `json:"end_short_ms" unit:"ms" default:"1250" min:"200" max:"4000" help:"silence that ends a short answer; machines that say hello first and pause go on earlier, a person is still answered within two seconds"`
-	EndMiddle  float64 `json:"end_middle_ms" unit:"ms" default:"1200" min:"200" max:"4000" help:"silence that ends an answer of middle length; a beep is due by then"`
-	EndLong    float64 `json:"end_long_ms" unit:"ms" default:"1150" min:"200" max:"4000" help:"silence that ends a long answer; machines pause for less between sentences"`
+	EndMiddle  float64 `json:"end_middle_ms" unit:"ms" default:"1250" min:"200" max:"4000" help:"silence that ends an answer of middle length; a beep is due by then"`
+	EndLong    float64 `json:"end_long_ms" unit:"ms" default:"1200" min:"200" max:"4000" help:"silence that ends a long answer; machines pause for less between sentences"`
 	ShortTalk  float64 `json:"short_talk_ms" unit:"ms" default:"700" min:"100" max:"5000" help:"an answer of up to this length is short: hello, a name"`
 	MiddleTalk float64 `json:"middle_talk_ms" unit:"ms" default:"2000" min:"200" max:"10000" help:"an answer of this length is of middle length: a company and a name; in between the silence changes evenly"`
 	LongTalk   float64 `json:"long_talk_ms" unit:"ms" default:"3400" min:"200" max:"20000" help:"an answer from this length on is long: a receptionist's"`
