@@ -104,11 +104,11 @@ func (s *Service) Warm() {
 	if last := s.warmed.Load(); s.cfg.Model.URL == "" || now-last < int64(warmFor) || !s.warmed.CompareAndSwap(last, now) {
 		return
 	}
-	s.work.Go(func() {
+	go func() { // it ends by itself; nobody waits for it
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
 		s.model.Warm(ctx)
-	})
+	}()
 }
 
 // Of lets a call's flow talk with an assistant.
