@@ -14,12 +14,13 @@ const (
 // front cuts the stream into frames without hum and rumble.
 type front struct {
 	window  [windowSize]float32 // the newest samples, oldest first
-	fill    int                 // samples of the frame that is being filled
+	pcm     [frameSamples]int16 // the frame that is being filled
+	fill    int                 // samples of it
 	mean    float32             // of the rectified signal
-	z1, z2  float32             // high pass
+	x1, x2  float32             // high pass: what went in last
+	y1, y2  float32             // and what came out
 	low     [lowSamples]float32 // the frame at 2 kHz
 	silent  bool                // all samples of the frame are 0: the sender was silent or a packet was lost
-	peak    int16               // magnitude
 	levelDB float32
 }
 
@@ -52,29 +53,36 @@ var lowPass = func() (h [lowTaps]float32) {
 // write takes samples up to the end of a frame. It returns how many it took
 // and whether the frame is full.
 func (f *front) write(pcm []int16) (int, bool) {
-	n := min(len(pcm), frameSamples-f.fill)
-	if f.fill == 0 {
-		copy(f.window[:], f.window[frameSamples:])
-		f.peak = 0
-	}
-	out := f.window[windowSize-frameSamples+f.fill:]
-	z1, z2, peak := f.z1, f.z2, f.peak
-	for i, s := range pcm[:n] {
-		peak = max(peak, s^s>>15)
-		x := float32(s) * (hpB0 / 32768)
-		y := x + z1
-		z1 = z2 - 2*x - hpA1*y
-		z2 = x - hpA2*y
-		out[i] = y
-	}
-	f.z1, f.z2, f.peak = z1, z2, peak
+	n := copy(f.pcm[f.fill:], pcm)
 	f.fill += n
 	if f.fill < frameSamples {
 		return n, false
 	}
 	f.fill = 0
-	f.silent = f.peak <= 8 // A-law's smallest step is silence, too
+	f.filter()
 	return n, true
+}
+
+// filter passes the full frame into the window. Samples go in pairs: the
+// second is worked out from those before the first, too, so that it need not
+// wait for it.
+func (f *front) filter() {
+	copy(f.window[:], f.window[frameSamples:])
+	out := f.window[windowSize-frameSamples:]
+	x1, x2, y1, y2 := f.x1, f.x2, f.y1, f.y2
+	var peak int16
+	for i := 0; i+1 < len(out) && i+1 < len(f.pcm); i += 2 {
+		s, t := f.pcm[i], f.pcm[i+1]
+		peak = max(peak, s^s>>15, t^t>>15)
+		xa, xb := float32(s)*(hpB0/32768), float32(t)*(hpB0/32768)
+		va, vb := xa-2*x1+x2, xb-2*xa+x1
+		ya := va - hpA2*y2 - hpA1*y1
+		yb := vb - hpA1*va + hpA1*hpA2*y2 + (hpA1*hpA1-hpA2)*y1
+		out[i], out[i+1] = ya, yb
+		x1, x2, y1, y2 = xb, xa, yb, ya
+	}
+	f.x1, f.x2, f.y1, f.y2 = x1, x2, y1, y2
+	f.silent = peak <= 8 // A-law's smallest step is silence, too
 }
 
 // measure works out the full frame's level.
