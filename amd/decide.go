@@ -5,7 +5,7 @@ func (d *Detector) decide() {
 	if d.verdict.Result != "" {
 		return
 	}
-	if t, on := d.running(); on && d.answerTone(t) {
+	if near(d.tones.last.hz, 2100, 100) && d.ced() {
 		d.decideAs(Fax, CauseCED)
 		return
 	}
@@ -66,13 +66,17 @@ func (d *Detector) repeats() bool {
 
 // toneRuns reports whether a tone sounds that may become a beep.
 func (d *Detector) toneRuns() bool {
+	if now := int64(d.frames) * frameSamples; float64(now-d.tones.start) < d.c.ToneMinTime*rate/1000 {
+		return false // too short yet
+	}
 	t, on := d.running()
 	return on && d.isTone(&t)
 }
 
-// answerTone knows CED and ANSam (ITU-T V.25, V.8) while they sound.
-func (d *Detector) answerTone(t tone) bool {
-	return near(t.hz, 2100, 25) && (d.goesOn() || d.isTone(&t) && d.first(&t)) && t.ms()+d.signals.answerTone >= d.c.AnswerToneTime
+// ced knows CED and ANSam (ITU-T V.25, V.8) while they sound.
+func (d *Detector) ced() bool {
+	t, on := d.running()
+	return on && near(t.hz, 2100, 25) && (d.goesOn() || d.isTone(&t) && d.first(&t)) && t.ms()+d.signals.answerTone >= d.c.AnswerToneTime
 }
 
 // turnEnd is the silence that ends an answer of a length, in frames: between

@@ -159,7 +159,7 @@ func (d *Detector) running() (tone, bool) {
 
 // mask takes tones out of the speech.
 func (d *Detector) mask(done tone, ended bool) {
-	if t, on := d.running(); on && d.isTone(&t) {
+	if d.toneRuns() {
 		d.history.forget(d.tones.n)
 	}
 	if ended && d.isTone(&done) {

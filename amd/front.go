@@ -81,6 +81,9 @@ func (f *front) filter() {
 		out[i], out[i+1] = ya, yb
 		x1, x2, y1, y2 = xb, xa, yb, ya
 	}
+	if peak == 0 && max(y1, y2, -y1, -y2) < 1e-12 {
+		y1, y2 = 0, 0 // numbers too small for the processor to be quick with
+	}
 	f.x1, f.x2, f.y1, f.y2 = x1, x2, y1, y2
 	f.silent = peak <= 8 // A-law's smallest step is silence, too
 }

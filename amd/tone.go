@@ -1,6 +1,9 @@
 package amd
 
-import "math"
+import (
+	"math"
+	"sort"
+)
 
 // tone is a stretch of nearly constant frequency and level, of one line or
 // two. Times are in samples from the start of the stream.
@@ -335,19 +338,20 @@ func (t *toneTracker) running() tone {
 }
 
 // covered is how many samples of one side of a window a tone fills whose line
-// is so many dB under that of a full window: the integral of the Hann window.
+// is so many dB under that of a full window.
 func covered(db float32) int64 {
 	target := math.Pow(10, float64(min(db, 0))/20)
-	lo, hi := 0.0, 1.0
-	for range 12 {
-		f := (lo + hi) / 2
-		if f-math.Sin(2*math.Pi*f)/(2*math.Pi) < target {
-			lo = f
-		} else {
-			hi = f
-		}
-	}
-	return int64(lo * windowSize)
+	return int64(max(sort.SearchFloat64s(filled[:], target)-1, 0))
 }
+
+// filled is the amplitude of the line of a tone that fills so many samples of
+// one side of a window: the integral of the Hann window.
+var filled = func() (f [windowSize]float64) {
+	for i := range f {
+		x := float64(i) / windowSize
+		f[i] = x - math.Sin(2*math.Pi*x)/(2*math.Pi)
+	}
+	return f
+}()
 
 func near(hz, want, within float32) bool { return float32(math.Abs(float64(hz-want))) <= within }
