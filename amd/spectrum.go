@@ -37,9 +37,9 @@ func tables() (w [windowSize]float32, c, s [windowSize]float32, rev [halfLen]uin
 // the length over the even and odd samples, taken apart.
 func (s *spectrum) transform(x *[windowSize]float32) {
 	for i := range s.re {
-		j := reverse[i] & (halfLen - 1)
-		s.re[j] = x[2*i] * hann[2*i]
-		s.im[j] = x[2*i+1] * hann[2*i+1]
+		j, at := reverse[i]&(halfLen-1), 2*i&(windowSize-2)
+		s.re[j] = x[at] * hann[at]
+		s.im[j] = x[at+1] * hann[at+1]
 	}
 	s.butterflies()
 	// Power 1 of x's mean square over the window's own power.

@@ -16,7 +16,10 @@ type history struct {
 	voices histogram // of voiced frames
 }
 
-const historyFrames = 512 // 10.24 s
+const historyFrames = 512 // 10.24 s, a power of two
+
+// slot is where a frame is kept.
+func slot(frame int) int { return frame & (historyFrames - 1) }
 
 // histogram counts levels in steps of 1 dB from -100 to 0 dBov.
 type histogram struct {
@@ -54,7 +57,7 @@ func (h *histogram) top(n int32) float32 {
 }
 
 func (h *history) add(level float32, voiced, lost, tonal bool) {
-	i := h.n % historyFrames
+	i := slot(h.n)
 	h.level[i], h.voiced[i], h.lost[i], h.tonal[i] = level, voiced, lost, tonal
 	h.n++
 	if lost || tonal {
@@ -77,7 +80,7 @@ func (h *history) restart() {
 func (h *history) loudest(from, to int) float32 {
 	top := float32(-100)
 	for k := from; k <= min(to, h.n); k++ {
-		top = max(top, h.level[(h.n-k)%historyFrames])
+		top = max(top, h.level[slot(h.n-k)])
 	}
 	return top
 }
@@ -85,7 +88,7 @@ func (h *history) loudest(from, to int) float32 {
 // forget takes the last n frames out of the speech: they were a tone.
 func (h *history) forget(n int) {
 	for k := 1; k <= min(n, h.n-h.from, historyFrames); k++ {
-		i := (h.n - k) % historyFrames
+		i := slot(h.n - k)
 		if h.lost[i] || h.tonal[i] {
 			continue
 		}
@@ -131,7 +134,7 @@ func (h *history) segment(c *Config) talk {
 	bridge, need := frames(c.Bridge), frames(c.OnsetVoiced)
 	start, end, voiced := -1, -1, 0
 	for k := max(h.from, h.n-historyFrames); k < h.n; k++ {
-		i := k % historyFrames
+		i := slot(k)
 		if h.tonal[i] || h.level[i] < t.threshold {
 			continue
 		}
@@ -150,7 +153,7 @@ func (h *history) segment(c *Config) talk {
 	if start >= 0 {
 		t.island(start, end, voiced >= need)
 	}
-	for t.still < min(h.n-h.from, historyFrames) && h.level[(h.n-1-t.still)%historyFrames] < max(least, min(t.threshold, t.peak-26)) {
+	for t.still < min(h.n-h.from, historyFrames) && h.level[slot(h.n-1-t.still)] < max(least, min(t.threshold, t.peak-26)) {
 		t.still++
 	}
 	return t
@@ -164,7 +167,7 @@ func (h *history) background(c *Config, core float32) float32 {
 	margin := frames(c.CoreMargin)
 	flush := func(from, to int) {
 		for k := from; k < to; k++ {
-			if i := k % historyFrames; !h.lost[i] && !h.tonal[i] {
+			if i := slot(k); !h.lost[i] && !h.tonal[i] {
 				n++
 				sum += h.level[i]
 				squares += h.level[i] * h.level[i]
@@ -174,7 +177,7 @@ func (h *history) background(c *Config, core float32) float32 {
 	first := max(h.from, h.n-historyFrames)
 	last = first - margin
 	for k := first; k < h.n; k++ {
-		if i := k % historyFrames; h.level[i] >= core && h.voiced[i] {
+		if i := slot(k); h.level[i] >= core && h.voiced[i] {
 			flush(last+margin, k-margin)
 			last = k
 		}

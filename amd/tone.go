@@ -115,12 +115,15 @@ func (n *noise) update(s *spectrum) {
 		}
 		return
 	}
-	for k := lowBin - 4; k <= highBin+4; k++ {
-		if p := s.power[k]; p < n.power[k] {
-			n.power[k] += (p - n.power[k]) * noiseFall
+	now, floor := s.power[lowBin-4:highBin+5], n.power[lowBin-4:highBin+5]
+	for k, p := range now {
+		f := floor[k]
+		if p < f {
+			f += (p - f) * noiseFall
 		} else {
-			n.power[k] *= noiseRise
+			f *= noiseRise
 		}
+		floor[k] = f
 	}
 }
 
