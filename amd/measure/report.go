@@ -39,10 +39,10 @@ Calls made by Debian's espeak-ng, flite and festival: greetings of people and
 machines at several levels and speeds, in noise, babble and television of 9 to
 40 dB under the voice, through µ-law and A-law, with lost packets, rests of
 ringback, music before the greeting; beeps of one line, two or a chirp. The
-thresholds were chosen on another set of voices and texts; a first look at the
-errors in these calls led to limit_silence_ms and to nothing else. Beside it,
-the rule of Asterisk's AMD, written from its documented parameters, on the same
-calls.
+thresholds were chosen on another set of voices and texts; the errors in these
+calls led to limit_silence_ms, and those of the half that is not held out to
+end_middle_ms and end_long_ms. Beside it, the rule of Asterisk's AMD, written
+from its documented parameters, on the same calls.
 
 `)
 }
