@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	sipmsg "github.com/emiago/sipgo/sip"
+
 	"offhook/event"
 	"offhook/resource"
 	"offhook/sip"
@@ -44,8 +46,9 @@ type Call struct {
 	webhook    Webhook
 	partyHolds bool // the party put us on hold
 	apiHolds   bool
-	earlyRun   bool // the script runs while it rings
-	anonymous  bool // the party does not see who calls
+	headers    []sipmsg.Header // of its INVITEs, beside the target's
+	earlyRun   bool            // the script runs while it rings
+	anonymous  bool            // the party does not see who calls
 	onEarly    chan<- *Call
 }
 

@@ -21,6 +21,7 @@ type caller struct {
 	trunk      *resource.Trunk     // a carrier or PBX
 	line       string              // ourselves: the type of address that was dialled
 	source     resource.Address
+	context    map[string]string // of a transfer to one of our own numbers, as variables
 }
 
 // Invite implements sip.Handler: a call comes in.
@@ -90,6 +91,7 @@ func (x *Exchange) accept(d *sip.Dialog, who caller, script Script) {
 		}
 	}
 	c.mu.Lock()
+	script.Variables = who.context
 	c.leg, c.script = l, &script
 	c.stage.move(l.port)
 	c.row.Status = resource.StatusDialing
@@ -136,7 +138,19 @@ func (x *Exchange) lineOf(value string, req *sipmsg.Request) (caller, bool) {
 		return caller{}, false
 	}
 	customerID, kind, _ := strings.Cut(rest, " ")
-	return caller{customerID: customerID, line: kind, source: sourceOf(req)}, true
+	return caller{customerID: customerID, line: kind, source: sourceOf(req), context: contextOf(req)}, true
+}
+
+// contextOf reads a transfer's context out of its header fields, for the flow
+// of the number that it leads to.
+func contextOf(req *sipmsg.Request) map[string]string {
+	vars := map[string]string{}
+	for _, h := range req.Headers() {
+		if key, ok := strings.CutPrefix(h.Name(), contextHeader); ok && h.Name() != lineHeader {
+			vars["voipbin.transfer.context."+key] = h.Value()
+		}
+	}
+	return vars
 }
 
 // sourceOf is the caller id of a request: the asserted identity (RFC 3325)

@@ -3,6 +3,7 @@ package call
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
@@ -29,7 +30,8 @@ type dialOptions struct {
 	groupcall  string
 	anonymous  string
 	metadata   map[string]string
-	onEarly    chan<- *Call // receives the call when sound comes before the answer; must have room
+	headers    []sipmsg.Header // of every INVITE
+	onEarly    chan<- *Call    // receives the call when sound comes before the answer; must have room
 }
 
 // dial registers a call out and starts it; it does not wait.
@@ -47,6 +49,7 @@ func (x *Exchange) dial(o dialOptions) *Call {
 	c := x.newCall(row)
 	c.mu.Lock()
 	c.targets, c.script, c.earlyRun = o.plan.targets, o.script, o.early
+	c.headers = o.headers
 	c.anonymous, c.onEarly = o.anonymous == "yes", o.onEarly
 	c.row.Status = resource.StatusDialing
 	c.log().Info("call", "status", c.row.Status, "direction", c.row.Direction, "from", o.source.Target, "to", o.plan.address.Target)
@@ -173,7 +176,7 @@ func (c *Call) inviteOptions(t target, l *Leg) sip.InviteOptions {
 		To: t.uri, NextHop: t.nextHop,
 		From: c.row.Source.Target, FromDisplay: c.row.Source.Name,
 		Offer:   l.sdp.Offer(sdp.SendRecv),
-		Headers: t.headers, User: t.user, Password: t.password,
+		Headers: slices.Concat(t.headers, c.headers), User: t.user, Password: t.password,
 	}
 	if len(c.targets) > 0 {
 		o.FirstResponse = firstResponse

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	sipmsg "github.com/emiago/sipgo/sip"
+
 	"offhook/resource"
 )
 
@@ -18,8 +20,9 @@ type ringOptions struct {
 	anonymous    string
 	groupcall    string
 	metadata     map[string]string
-	onCall       func(*Call) // told of each call when it is placed
-	onEarly      func(*Call) // told once of the first call that sends sound before its answer
+	headers      []sipmsg.Header // of every INVITE
+	onCall       func(*Call)     // told of each call when it is placed
+	onEarly      func(*Call)     // told once of the first call that sends sound before its answer
 }
 
 // ring calls the destinations and returns the first call that was answered;
@@ -54,7 +57,7 @@ func (x *Exchange) ringAll(ctx context.Context, o ringOptions, plans []plan) (*C
 	calls := make([]*Call, 0, len(plans))
 	for _, p := range plans {
 		c := x.dial(dialOptions{customerID: o.customerID, source: o.source, plan: p, timeout: o.timeout,
-			master: o.master, anonymous: o.anonymous, groupcall: o.groupcall, metadata: o.metadata, onEarly: early})
+			master: o.master, anonymous: o.anonymous, groupcall: o.groupcall, metadata: o.metadata, headers: o.headers, onEarly: early})
 		calls = append(calls, c)
 		if o.onCall != nil {
 			o.onCall(c)

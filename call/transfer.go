@@ -3,8 +3,13 @@ package call
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"time"
+
+	sipmsg "github.com/emiago/sipgo/sip"
 
 	"offhook/event"
 	"offhook/media/tone"
@@ -152,7 +157,42 @@ func (t *Handover) run(o TransferOptions, placed func()) {
 	delete(t.x.transfers.live, callKey(t.row.CustomerID, t.row.ID))
 	t.x.transfers.mu.Unlock()
 	t.save(false)
+	if name, ok := unsuccessful[status]; ok {
+		e := t.transferer.route(event.TransferEnded(name, t.snapshot()))
+		t.x.cfg.DB.Enqueue(func(tx *store.Tx) error { return tx.Emit(e) })
+	}
 	close(t.over)
+}
+
+// unsuccessful names the events of transfers that came to nothing.
+var unsuccessful = map[string]string{"failed": event.TransferFailed, "canceled": event.TransferCancelled}
+
+// contextHeaders are the header fields that carry a transfer's context to the
+// new party. Keys that are no token (RFC 3261 25.1) and long values stay out.
+func contextHeaders(values map[string]any) []sipmsg.Header {
+	var list []sipmsg.Header
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		value := fmt.Sprint(values[key])
+		if !isToken(key) || len(value) > maxContextValue || strings.ContainsAny(value, "\r\n\x00") {
+			continue
+		}
+		list = append(list, sipmsg.NewHeader(contextHeader+key, value))
+	}
+	return list
+}
+
+const (
+	contextHeader   = "X-"
+	maxContextValue = 512
+)
+
+func isToken(s string) bool {
+	for _, r := range s {
+		if !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.') {
+			return false
+		}
+	}
+	return s != ""
 }
 
 // conduct rings the new party and sees the transfer through; it returns the
@@ -239,7 +279,7 @@ func (t *Handover) ring(ctx context.Context, o TransferOptions, placed func()) <
 		defer placed()
 		c, cause := t.x.ring(ctx, ringOptions{
 			customerID: t.row.CustomerID, source: t.transferer.otherParty(), destinations: o.Destinations,
-			timeout: o.RingTimeout,
+			timeout: o.RingTimeout, headers: contextHeaders(o.Context),
 			onCall: func(c *Call) {
 				t.mu.Lock()
 				if t.row.TransfereeCallID == "" {

@@ -101,6 +101,7 @@ func TestAttendedTransferCanceled(t *testing.T) {
 	}
 	wait(t, "B is let go", b.call.Done())
 	hears(t, "after", map[*party][]*party{w.c: {w.a}, w.a: {w.c}}, w.c, w.a)
+	w.await("transfer_cancelled")
 }
 
 func TestAttendedTransferWhoseTargetLeaves(t *testing.T) {
@@ -114,6 +115,20 @@ func TestAttendedTransferNotAnswered(t *testing.T) {
 	w := newThreeWay(t, func(chan<- *phone.Call) func(*phone.Call) { return reject(486) })
 	w.transfer(call.TransferOptions{})
 	hears(t, "after", map[*party][]*party{w.c: {w.a}, w.a: {w.c}}, w.c, w.a)
+	w.await("transfer_failed")
+}
+
+func TestTransferCarriesItsContext(t *testing.T) {
+	w := newThreeWay(t, answer)
+	w.transfer(call.TransferOptions{Blind: true, Context: map[string]any{"issue": "billing dispute", "bad key": "x", "line\r\nbreak": "y"}})
+	b := <-w.b
+	invite := b.Dialog().Invite()
+	if h := invite.GetHeader("X-issue"); h == nil || h.Value() != "billing dispute" {
+		t.Errorf("X-issue in B's INVITE: %v", h)
+	}
+	if h := invite.GetHeader("X-bad key"); h != nil {
+		t.Errorf("a key that is no token came through: %v", h)
+	}
 }
 
 func TestBlindTransfer(t *testing.T) {
@@ -182,5 +197,38 @@ func TestMuteByAPI(t *testing.T) {
 	} {
 		w.ofA.Mute(step.direction)
 		hears(t, "mute "+step.direction, step.want, w.c, w.a)
+	}
+}
+
+func TestTransferContextReachesTheNumbersFlow(t *testing.T) {
+	got := make(chan string, 1)
+	placed := make(chan *call.Call, 1)
+	b := newBench(t, func(ctx context.Context, c *call.Call, s call.Script) {
+		if s.FlowID == "target" {
+			got <- s.Variables["voipbin.transfer.context.issue"]
+			return
+		}
+		_, _ = c.Connect(ctx, call.ConnectOptions{Destinations: []resource.Address{{Type: "extension", Target: "1001"}},
+			Placed: func(c *call.Call) { placed <- c }})
+	})
+	atA := make(chan *phone.Call, 1)
+	b.extension("1001", answer(atA))
+	b.number("+1555", "f")
+	b.number("+1666", "target")
+	caller := b.dial(b.phone("caller", "", nil), "+1555")
+	wait(t, "answer", caller.UpSignal())
+	hears(t, "before", nil, newParty("A", 1100, <-atA))
+	_, err := (<-placed).Transfer(t.Context(), call.TransferOptions{Blind: true, Destinations: []resource.Address{tel("+1666")},
+		Context: map[string]any{"issue": "billing"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case issue := <-got:
+		if issue != "billing" {
+			t.Errorf("the flow got %q", issue)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("the number's flow did not run")
 	}
 }

@@ -130,6 +130,14 @@ func Verdict(c resource.Call, result, cause string, decidedMS, greetingEndMS, be
 		"decided_at_ms": decidedMS, "greeting_end_ms": greetingEndMS, "beep_at_ms": beepMS})
 }
 
+// TransferEnded tells that a transfer came to nothing; name says how.
+func TransferEnded(name string, t resource.Transfer) resource.Event {
+	return With(name, t.CustomerID, t.ID, t.TransfererCallID, map[string]any{
+		"id": t.ID, "transfer_id": t.ID, "customer_id": t.CustomerID, "type": t.Type, "status": t.Status,
+		"transferer_call_id": t.TransfererCallID, "transferee_call_id": t.TransfereeCallID, "context": t.Context,
+	})
+}
+
 // TransferCompleted tells that somebody new has taken a conversation over, with
 // the context for their screen.
 func TransferCompleted(t resource.Transfer, fromAgent, toAgent string) resource.Event {

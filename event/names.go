@@ -28,10 +28,12 @@ const (
 	RecordingEnded   = "recording_finished"
 	RecordingDeleted = "recording_deleted"
 
-	DTMF         = "dtmf_received"
-	AMDResult    = "amd_result"
-	Transferred  = "transfer_completed"
-	SpeechFailed = "talk_failed"
+	DTMF              = "dtmf_received"
+	AMDResult         = "amd_result"
+	Transferred       = "transfer_completed"
+	TransferFailed    = "transfer_failed"
+	TransferCancelled = "transfer_cancelled"
+	SpeechFailed      = "talk_failed"
 
 	ConferenceCreated = "conference_created"
 	ConferenceUpdated = "conference_updated"
