@@ -15,11 +15,13 @@ func (x *matrix) Choose() {
 		if !b.relayed {
 			b.relayed = true
 			b.setTechnique(Relay)
-			a.seat.Relay(c.seat)
-			c.seat.Relay(a.seat)
 			a.talking.Store(false)
 			c.talking.Store(false)
 		}
+		// Also when it relays already: between two ticks somebody may have
+		// joined and somebody else left, and the pair is another one now.
+		a.seat.Relay(c.seat)
+		c.seat.Relay(a.seat)
 		return
 	}
 	if b.relayed {

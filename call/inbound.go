@@ -37,6 +37,9 @@ func (x *Exchange) Invite(d *sip.Dialog) {
 	if !ok {
 		return // refused already
 	}
+	if x.replace(d, who) {
+		return
+	}
 	script := x.destination(d, who)
 	if script.empty() {
 		if who.trunk != nil && x.phoneOnTrunk(d, who) {
@@ -67,8 +70,9 @@ func (refused) Offered([]byte) ([]byte, int)          { return nil, 488 }
 func (refused) Request(*sipmsg.Request) (int, string) { return 481, "" }
 func (refused) Ended(sip.End)                         {}
 
-// accept makes a call of a dialog and runs its script.
-func (x *Exchange) accept(d *sip.Dialog, who caller, script Script) {
+// accept makes a call of a dialog and runs its script, if it has one. It
+// returns nil when the dialog was refused.
+func (x *Exchange) accept(d *sip.Dialog, who caller, script Script) *Call {
 	row := resource.Call{
 		Identity: resource.Identity{CustomerID: who.customerID}, FlowID: script.FlowID,
 		Source: who.source, Destination: addressOf(d.Invite().Recipient.User, ""),
@@ -79,7 +83,7 @@ func (x *Exchange) accept(d *sip.Dialog, who caller, script Script) {
 	if err != nil {
 		x.cfg.Logger.Error("call refused", "error", err)
 		x.refuse(d, 503, "Service Unavailable", sipmsg.NewHeader("Retry-After", "10"))
-		return
+		return nil
 	}
 	l.dialog = d
 	if offer := d.Offer(); offer != nil {
@@ -87,7 +91,7 @@ func (x *Exchange) accept(d *sip.Dialog, who caller, script Script) {
 			c.log().Info("offer refused", "error", err)
 			l.close()
 			x.refuse(d, 488, "Not Acceptable Here")
-			return
+			return nil
 		}
 	}
 	c.mu.Lock()
@@ -107,6 +111,7 @@ func (x *Exchange) accept(d *sip.Dialog, who caller, script Script) {
 		c.start()
 	}
 	c.mu.Unlock()
+	return c
 }
 
 // identify finds out who calls: ourselves, a user with the right password, or

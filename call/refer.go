@@ -144,15 +144,7 @@ func (x *Exchange) callOf(name dialogName) *Call {
 	if d == nil {
 		return nil
 	}
-	for _, c := range x.Calls() {
-		c.mu.Lock()
-		l := c.leg
-		c.mu.Unlock()
-		if l != nil && l.dialog == d {
-			return c
-		}
-	}
-	return nil
+	return x.callWith(d)
 }
 
 // referTarget is the address that a Refer-To URI means.

@@ -166,6 +166,11 @@ func (p *Phone) Register(ctx context.Context, expires time.Duration) error {
 // Dial calls a SIP URI; nextHop is where the INVITE goes, empty: where the URI
 // leads.
 func (p *Phone) Dial(ctx context.Context, target, nextHop string) (*Call, error) {
+	return p.Replace(ctx, target, nextHop, "")
+}
+
+// Replace is Dial with a Replaces header (RFC 3891): call-id;to-tag=…;from-tag=….
+func (p *Phone) Replace(ctx context.Context, target, nextHop, replaces string) (*Call, error) {
 	var uri sipmsg.Uri
 	if err := sipmsg.ParseUri(target, &uri); err != nil {
 		return nil, fmt.Errorf("dial %q: %w", target, err)
@@ -176,7 +181,7 @@ func (p *Phone) Dial(ctx context.Context, target, nextHop string) (*Call, error)
 		return nil, err
 	}
 	d, err := p.stack.Invite(ctx, sip.InviteOptions{To: uri, NextHop: nextHop, From: p.cfg.User,
-		User: p.cfg.User, Password: p.cfg.Password, Offer: c.sdp.Offer(sdp.SendRecv)}, c)
+		User: p.cfg.User, Password: p.cfg.Password, Offer: c.sdp.Offer(sdp.SendRecv), Replaces: replaces}, c)
 	if err != nil {
 		c.close()
 		return nil, err
