@@ -9,6 +9,8 @@ import (
 	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
+
+	"offhook/sip/sdp"
 )
 
 const (
@@ -86,33 +88,27 @@ func retryAfterOf(m sipmsg.Message) time.Duration {
 	return time.Duration(n) * time.Second
 }
 
-// sdpOf is the body when it is a session description, else nil. A multipart
-// body is not looked into: the answer to it is 415.
-func sdpOf(m sipmsg.Message) []byte {
-	if len(m.Body()) == 0 || !strings.EqualFold(mediaType(m), "application/sdp") {
-		return nil
-	}
-	return m.Body()
-}
+// sdpOf is the session description in the body, alone or as a part of a
+// multipart body (RFC 5621), else nil.
+func sdpOf(m sipmsg.Message) []byte { return sdp.Extract(contentType(m), m.Body()) }
 
-// mediaType is the content type without parameters; a body without a type is
-// taken for SDP, as many gateways mean it.
-func mediaType(m sipmsg.Message) string {
+// contentType is empty when the message names none; such a body is taken for
+// SDP, as many gateways mean it.
+func contentType(m sipmsg.Message) string {
 	for _, name := range []string{"Content-Type", "c"} {
 		if hs := m.GetHeaders(name); len(hs) > 0 {
-			t, _, _ := strings.Cut(hs[0].Value(), ";")
-			return strings.TrimSpace(t)
+			return hs[0].Value()
 		}
 	}
-	return "application/sdp"
+	return ""
 }
 
-func setSDP(m sipmsg.Message, sdp []byte) {
-	if sdp == nil {
+func setSDP(m sipmsg.Message, description []byte) {
+	if description == nil {
 		m.SetBody(nil)
 		return
 	}
-	setBody(m, "application/sdp", sdp)
+	setBody(m, "application/sdp", description)
 }
 
 func setBody(m sipmsg.Message, contentType string, body []byte) {

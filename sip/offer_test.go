@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	sipmsg "github.com/emiago/sipgo/sip"
 )
 
 // established is a call in which everything so far has arrived; the ladder
@@ -387,5 +389,52 @@ func TestHangupDuringLateReinvite(t *testing.T) {
 			0.120  alice → bob  ACK
 			0.120  alice → bob  BYE
 			0.130  bob → alice  200 BYE`)
+	})
+}
+
+// A description beside another part is found in both directions (RFC 5621):
+// carriers send ISUP, or the place of the caller, along with it.
+func TestDescriptionInMultipartBody(t *testing.T) {
+	const kind = "Content-Type: multipart/mixed;boundary=b"
+	parts := func(sdp string) string {
+		return "--b\r\nContent-Type: application/isup\r\n\r\n\x01\x00\x49\r\n--b\r\nContent-Type: application/sdp\r\n\r\n" + sdp + "\r\n--b--\r\n"
+	}
+	synctest.Test(t, func(t *testing.T) {
+		l := newLadder()
+		bob := l.party(t, bobIP)
+		r := l.raw(t, aliceIP, bobIP)
+		r.send("INVITE sip:bob@x SIP/2.0\n{VIA} invite\n{FROM}\n{TO}\n{ID}\n{CONTACT}\nCSeq: 1 INVITE\nMax-Forwards: 70\n" + kind + "\n\n" + parts("v=offer"))
+		r.response(100)
+		in := bob.next(t)
+		if string(in.Offer()) != "v=offer" {
+			t.Errorf("offer %q", in.Offer())
+		}
+		in.Answer([]byte("v=answer"))
+		r.response(200)
+		r.inDialog(in, "ACK", 1, "")
+		r.inDialog(in, "INVITE", 2, kind+"\n\n"+parts("v=hold"))
+		bob.expect(t, "offered v=hold")
+		r.response(200)
+		r.inDialog(in, "ACK", 2, "")
+		in.Hangup(Cause{})
+		r.respond(r.request("BYE"), 200, "", "")
+		settle(t, bob)
+	})
+	synctest.Test(t, func(t *testing.T) {
+		l := newLadder()
+		alice := l.party(t, aliceIP)
+		r := l.raw(t, bobIP, aliceIP)
+		d := dialRaw(t, alice, InviteOptions{})
+		invite := r.request("INVITE")
+		res := sipmsg.NewResponseFromRequest(invite, 200, "OK", nil)
+		res.To().Params.Add("tag", "b")
+		res.AppendHeader(sipmsg.NewHeader("Contact", "<sip:b@"+r.addr.String()+">"))
+		setBody(res, "multipart/mixed;boundary=b", []byte(parts("v=answer")))
+		r.write([]byte(res.String()))
+		r.request("ACK")
+		alice.expect(t, "answered v=answer")
+		d.Hangup(Cause{})
+		r.respond(r.request("BYE"), 200, "", "")
+		settle(t, alice)
 	})
 }

@@ -348,7 +348,7 @@ func TestInfoReferNotify(t *testing.T) {
 		if err := out.Info(t.Context(), "application/dtmf-relay", []byte("Signal=5")); err != nil {
 			t.Error(err)
 		}
-		if req := <-heard; string(req.Body()) != "Signal=5" || mediaType(req) != "application/dtmf-relay" {
+		if req := <-heard; string(req.Body()) != "Signal=5" || contentType(req) != "application/dtmf-relay" {
 			t.Errorf("got\n%s", req)
 		}
 		if err := out.Refer(t.Context(), "sip:carol@192.0.2.3", "id@x;to-tag=a;from-tag=b"); err != nil {
