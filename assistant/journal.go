@@ -12,9 +12,6 @@ import (
 	"offhook/store/rows"
 )
 
-// TurnEvent tells how long one turn took.
-const TurnEvent = "aicall_turn"
-
 // maxTurns bounds the turns that a row shows; the oldest go.
 const maxTurns = 200
 
@@ -125,7 +122,7 @@ func (n *conversation) turn(t resource.AITurn) {
 	if n.s.cfg.Observe != nil {
 		n.s.cfg.Observe(t)
 	}
-	n.emit(event.With(TurnEvent, row.CustomerID, row.ID, orderOf(row), struct {
+	n.emit(event.With(event.AicallTurn, row.CustomerID, row.ID, orderOf(row), struct {
 		AicallID     string `json:"aicall_id"`
 		CustomerID   string `json:"customer_id"`
 		ActiveflowID string `json:"activeflow_id"`

@@ -80,6 +80,9 @@ const (
 	SpeechInterim     = "transcribe_speech_interim"
 	SpeechEnded       = "transcribe_speech_ended"
 	TranscriptCreated = "transcript_created"
+	// TranscribeDropped tells that an engine was away for longer than sound is
+	// kept; the transcription's dropped says how much is lost by now.
+	TranscribeDropped = "transcribe_audio_dropped"
 
 	AICreated           = "ai_created"
 	AIUpdated           = "ai_updated"
@@ -93,6 +96,7 @@ const (
 	AicallFailed        = "aicall_failed"
 	AimessageCreated    = "aimessage_created"
 	AimessageInProgress = "aimessage_intermediate"
+	AicallTurn          = "aicall_turn" // how long one turn took
 
 	NumberCreated = "number_created"
 	NumberUpdated = "number_updated"

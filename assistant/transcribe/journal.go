@@ -12,10 +12,6 @@ import (
 	"offhook/store/rows"
 )
 
-// DroppedEvent tells that an engine was away for longer than sound is kept;
-// the transcription's dropped says how much is lost by now.
-const DroppedEvent = "transcribe_audio_dropped"
-
 // interimGap is the least time between two interim events of one direction.
 const interimGap = 250 * time.Millisecond
 
@@ -74,7 +70,7 @@ func (n *session) tellDropped() {
 	if news {
 		n.log().Warn("transcribe lost sound", "seconds", row.Dropped)
 		n.save(row)
-		n.src.Emit(event.OfTranscribe(DroppedEvent, row))
+		n.src.Emit(event.OfTranscribe(event.TranscribeDropped, row))
 	}
 }
 
