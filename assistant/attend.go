@@ -72,7 +72,7 @@ func (t *talk) attend(ctx context.Context, j *job) (interrupted bool, err error)
 			t.pending = append(t.pending, t.digits(ctx, k.Key))
 			over.broken = true
 		case m := <-t.injected:
-			t.pending = append(t.pending, input{text: m.Content, role: m.Role})
+			t.pending = append(t.pending, input{text: m.Content, role: m.Role, kept: true})
 		case <-fill.C:
 			fill.Reset(t.times.Filler / 5)
 			if t.mouth.idle() && !over.active && t.mouth.quiet() >= t.times.Filler {

@@ -45,7 +45,6 @@ func (s *Service) write(ctx context.Context, n *conversation, spec *Spec) error 
 	for {
 		select {
 		case m := <-n.injected:
-			n.message(m, false)
 			w.history = append(w.history, m)
 			if _, err := w.answer(ctx); err != nil {
 				return err

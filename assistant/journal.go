@@ -23,6 +23,7 @@ type conversation struct {
 	injected chan llm.Message
 	over     chan struct{} // closed when it has ended and all is stored
 	emit     func(resource.Event)
+	saying   sync.Mutex // held by Say
 
 	mu  sync.Mutex
 	row resource.Aicall
@@ -92,10 +93,14 @@ func (n *conversation) describe(m llm.Message, interrupted bool) resource.Aimess
 }
 
 // message implements book.
-func (n *conversation) message(m llm.Message, interrupted bool) {
+func (n *conversation) message(m llm.Message, interrupted bool) { n.keep(m, interrupted) }
+
+// keep stores a message and tells it.
+func (n *conversation) keep(m llm.Message, interrupted bool) resource.Aimessage {
 	row := n.describe(m, interrupted)
 	n.s.cfg.DB.Enqueue(func(tx *store.Tx) error { copied := row; return rows.Aimessages.Insert(tx, &copied) })
 	n.emit(event.OfAimessage(event.AimessageCreated, row, n.snapshot()))
+	return row
 }
 
 // partial implements book: a sentence is about to be spoken.

@@ -52,7 +52,7 @@ func (t *talk) listen(ctx context.Context) (input, error) {
 		case k := <-t.keys:
 			t.pending = append(t.pending, t.digits(ctx, k.Key))
 		case m := <-t.injected:
-			t.pending = append(t.pending, input{text: m.Content, role: m.Role})
+			t.pending = append(t.pending, input{text: m.Content, role: m.Role, kept: true})
 		case <-silence.C:
 			if t.asked++; t.asked > t.times.Patience {
 				return input{}, &ending{result: "silence"}
@@ -80,7 +80,7 @@ func (t *talk) takePending() input {
 	n := 1
 	for ; n < len(t.pending); n++ {
 		next := t.pending[n]
-		if next.role != in.role {
+		if next.role != in.role || next.kept != in.kept {
 			break
 		}
 		if !next.again {

@@ -16,23 +16,23 @@ import (
 	"offhook/store/rows"
 )
 
-// onCall implements flow.Assistant for one call.
+// onCall implements flow.Assistant for one call, or for none.
 type onCall struct {
 	s *Service
-	c *call.Call
+	c *call.Call // nil: none
 }
 
 // Assist implements flow.Assistant.
 func (a onCall) Assist(ctx context.Context, r flow.AssistRequest, run *flow.Run) (string, []resource.Action, error) {
-	switch r.Verb {
-	case "ai_talk":
+	switch {
+	case r.Verb == "ai_talk" && a.c != nil:
 		return a.talk(ctx, r, run)
-	case "ai_task":
+	case r.Verb == "ai_task":
 		return a.s.task(ctx, a.c, r, run)
-	case "ai_summary":
+	case r.Verb == "ai_summary":
 		return a.s.summary(ctx, a.c, r, run)
 	}
-	return "", nil, fmt.Errorf("assistant: unknown verb %q", r.Verb)
+	return "", nil, fmt.Errorf("assistant: %s can't be done here", r.Verb)
 }
 
 // talk performs ai_talk.

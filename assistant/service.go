@@ -42,6 +42,7 @@ type Config struct {
 var (
 	ErrNotConfigured = errors.New("an engine of assistants is not configured")
 	ErrUnknown       = errors.New("the conversation has ended")
+	ErrBusy          = errors.New("the assistant has not dealt with the messages before this one")
 )
 
 // Service is the conversations of this machine. Its methods may be called from
@@ -114,6 +115,9 @@ func (s *Service) Warm() {
 // Of lets a call's flow talk with an assistant.
 func (s *Service) Of(c *call.Call) flow.Assistant { return onCall{s, c} }
 
+// Detached lets a run without a call work in writing: ai_task and ai_summary.
+func (s *Service) Detached() flow.Assistant { return onCall{s, nil} }
+
 // find returns a conversation that goes on.
 func (s *Service) find(customerID, id string) (*conversation, error) {
 	s.mu.Lock()
@@ -161,22 +165,23 @@ func (s *Service) Terminate(ctx context.Context, customerID, id string) (resourc
 }
 
 // Say puts a message into a conversation: what the party might have said, or,
-// with the role system, an instruction. The assistant answers when it is its
-// turn.
-func (s *Service) Say(ctx context.Context, customerID, id, role, content string) (resource.Aimessage, error) {
+// with the role system, an instruction. It is told and on its way to the store
+// when Say returns; the assistant answers when it is its turn. ErrUnknown: the
+// conversation has ended; ErrBusy: too many messages wait.
+func (s *Service) Say(customerID, id, role, content string) (resource.Aimessage, error) {
 	n, err := s.find(customerID, id)
 	if err != nil {
 		return resource.Aimessage{}, err
 	}
-	m := llm.Message{Role: role, Content: content}
-	select {
-	case n.injected <- m:
-		return n.describe(m, false), nil
-	case <-n.over:
-		return resource.Aimessage{}, ErrUnknown
-	case <-ctx.Done():
-		return resource.Aimessage{}, context.Cause(ctx)
+	n.saying.Lock() // nobody else sends, so that what has room is taken
+	defer n.saying.Unlock()
+	if len(n.injected) == cap(n.injected) {
+		return resource.Aimessage{}, ErrBusy
 	}
+	m := llm.Message{Role: role, Content: content}
+	row := n.keep(m, false)
+	n.injected <- m
+	return row, nil
 }
 
 // Close ends all conversations and returns when they are stored, or ctx ends.

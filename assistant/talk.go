@@ -50,7 +50,7 @@ type talk struct {
 	mouth    *mouth
 	ear      *ear
 	keys     <-chan call.Keypress
-	injected chan llm.Message
+	injected chan llm.Message // that the book has
 
 	history    []llm.Message
 	pending    []input // what the party said while we spoke
@@ -83,6 +83,7 @@ type input struct {
 	role         string // user, or system for an instruction
 	voice, known time.Time
 	again        bool // nothing new: answer what was not answered
+	kept         bool // the book has it
 }
 
 // converse talks until one side has had enough. Its error is an *ending, or the
@@ -141,7 +142,11 @@ func (t *talk) hear(in input) {
 	if in.again {
 		return
 	}
-	t.remember(llm.Message{Role: in.role, Content: in.text}, false)
+	if m := (llm.Message{Role: in.role, Content: in.text}); in.kept {
+		t.history = append(t.history, m)
+	} else {
+		t.remember(m, false)
+	}
 }
 
 // remember adds a message to the history and the book.

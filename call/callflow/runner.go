@@ -7,6 +7,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 
 	"offhook/call"
@@ -23,6 +25,7 @@ type Services struct {
 	Queues     func(*call.Call) flow.Queues
 	Transcribe func(*call.Call) flow.Transcriber
 	Assistant  func(*call.Call) flow.Assistant
+	Writing    func() flow.Assistant // of runs without a call
 }
 
 // Config is what a Runner is made of.
@@ -41,13 +44,14 @@ type Runner struct {
 
 	flows *store.Cache[resource.Flow, *resource.Flow] // shared rows, changed by nobody
 
-	mu   sync.Mutex
-	runs map[string]*flow.Run // by customer and id, those that have not ended
+	mu         sync.Mutex
+	runs       map[string]*flow.Run   // by customer and id, those that have not ended
+	unfinished map[*flow.Run]struct{} // those that have ended may still have followers to come
 }
 
 // New makes a runner; Use gives it the exchange.
 func New(cfg Config) *Runner {
-	return &Runner{cfg: cfg, flows: store.NewCache(cfg.DB, rows.Flows), runs: map[string]*flow.Run{}}
+	return &Runner{cfg: cfg, flows: store.NewCache(cfg.DB, rows.Flows), runs: map[string]*flow.Run{}, unfinished: map[*flow.Run]struct{}{}}
 }
 
 // Use sets the exchange, whose configuration needs the runner's Run first, and
@@ -104,7 +108,15 @@ func (r *Runner) prepare(ctx context.Context, host flow.Host, o flow.Options) (r
 	o.Followed, o.Ended = r.keep, r.drop
 	run, serve = flow.Prepare(ctx, host, o)
 	r.keep(run)
-	return run, serve
+	r.mu.Lock()
+	r.unfinished[run] = struct{}{}
+	r.mu.Unlock()
+	return run, func() {
+		serve()
+		r.mu.Lock()
+		delete(r.unfinished, run)
+		r.mu.Unlock()
+	}
 }
 
 // changed shows a call which action it is at; nil for a run without one.
@@ -145,23 +157,15 @@ func (r *Runner) Running() int {
 	return len(r.runs)
 }
 
-// Wait returns when no run is left, such as those that follow calls that have
-// ended, or when ctx ends. What is left then is closed at the next start.
+// Wait returns when every run is over, with those that follow runs whose calls
+// have ended, or when ctx ends. What is left then is closed at the next start.
 func (r *Runner) Wait(ctx context.Context) {
-	for {
-		var next *flow.Run
-		r.mu.Lock()
-		for _, run := range r.runs {
-			next = run
-			break
-		}
-		r.mu.Unlock()
-		if next == nil {
-			return
-		}
+	r.mu.Lock()
+	runs := slices.Collect(maps.Keys(r.unfinished))
+	r.mu.Unlock()
+	for _, run := range runs {
 		select {
-		case <-next.Done():
-			r.drop(next)
+		case <-run.Over():
 		case <-ctx.Done():
 			return
 		}
@@ -204,6 +208,9 @@ func (r *Runner) Start(ctx context.Context, d Detached) (resource.Activeflow, er
 		o.WebhookURI, o.WebhookMethod = d.WebhookURI, d.WebhookMethod
 	}
 	host := flow.Host{Dialer: r, OptOuts: r, Documents: r, Web: r.cfg.Web}
+	if r.cfg.Services.Writing != nil {
+		host.Assistant = r.cfg.Services.Writing()
+	}
 	run, serve := r.prepare(context.WithoutCancel(ctx), host, o)
 	go serve()
 	return run.State(), nil

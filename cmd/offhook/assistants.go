@@ -70,6 +70,9 @@ func (s *Server) observeTurn(t resource.AITurn) {
 // assistantOf lets a call's flow talk with an assistant.
 func (s *Server) assistantOf(c *call.Call) flow.Assistant { return s.assistants.Of(c) }
 
+// assistantInWriting works for flows without a call.
+func (s *Server) assistantInWriting() flow.Assistant { return s.assistants.Detached() }
+
 // follow runs a flow after something that named it.
 func (s *Server) follow(customerID, flowID string, variables map[string]string) {
 	_, err := s.runner.Start(context.Background(), callflow.Detached{
@@ -88,6 +91,8 @@ func outsideAssistant(err error) error {
 	switch {
 	case errors.Is(err, assistant.ErrUnknown):
 		return refusal{"FAILED_PRECONDITION", "AICALL_TERMINATED", err}
+	case errors.Is(err, assistant.ErrBusy):
+		return refusal{"RESOURCE_EXHAUSTED", "AICALL_BUSY", err}
 	case errors.Is(err, assistant.ErrNotConfigured):
 		return refusal{"UNAVAILABLE", "NOT_CONFIGURED", err}
 	}
@@ -105,8 +110,11 @@ func (a assistantsAPI) Terminate(ctx context.Context, customerID, id string) (re
 
 // Say implements api.Assistants.
 func (a assistantsAPI) Say(ctx context.Context, customerID, id, role, content string) (resource.Aimessage, error) {
-	m, err := a.s.assistants.Say(ctx, customerID, id, role, content)
-	return m, outsideAssistant(err)
+	m, err := a.s.assistants.Say(customerID, id, role, content)
+	if err != nil {
+		return m, outsideAssistant(err)
+	}
+	return m, a.s.db.Flush(ctx)
 }
 
 // Start implements api.Assistants.

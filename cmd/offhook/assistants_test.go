@@ -212,6 +212,16 @@ numbers: [{id: desk, number: "+15550000000", call_flow_id: desk}]
 	w.hook("activeflow_ended", `"filed":"Answer to File: The caller needs help."`)
 }
 
+// TestTaskWithoutCall lets a model work for a flow that has no call.
+func TestTaskWithoutCall(t *testing.T) {
+	brain := newFakeLLM(t, func(h []llmMessage) llmReply { return llmReply{words: "Answer to " + last(h)} })
+	w := newWorld(t, `
+flows: [{id: clerk, actions: [{type: ai_task, option: {prompt: "File it.", variable_name: filed}}]}]
+`, withAssistant(newFakeVosk(t), brain))
+	w.api("POST", "/v1/activeflows", map[string]any{"flow_id": "clerk"}, nil)
+	w.hook("activeflow_ended", `"filed":"Answer to File it."`)
+}
+
 // TestAicallAPI writes with an assistant, and lets one into a live call.
 func TestAicallAPI(t *testing.T) {
 	brain := newFakeLLM(t, clerk)
@@ -222,7 +232,12 @@ numbers: [{id: desk, number: "+15550000000", call_flow_id: desk}]
 `, withAssistant(newFakeVosk(t), brain))
 	var chat resource.Aicall
 	w.api("POST", "/v1/aicalls", map[string]any{"assistance_id": "clerk"}, &chat)
-	w.api("POST", "/v1/aimessages", map[string]any{"aicall_id": chat.ID, "content": "thank you"}, nil)
+	var said, stored resource.Aimessage
+	w.api("POST", "/v1/aimessages", map[string]any{"aicall_id": chat.ID, "content": "thank you"}, &said)
+	w.api("GET", "/v1/aimessages/"+said.ID, nil, &stored)
+	if stored.Content != "thank you" {
+		t.Errorf("message %+v is stored as %+v", said, stored)
+	}
 	assistantSays(w, "You are welcome.")
 	w.api("POST", "/v1/aicalls/"+chat.ID+"/terminate", nil, &chat)
 	if chat.Status != "terminated" || chat.EndReason != "terminated" {

@@ -234,8 +234,9 @@ func (s *Server) startEvents(ctx context.Context) error {
 }
 
 // lastWords is how long a shutdown waits for flows that follow the last calls,
-// and then for webhooks to get through.
-const lastWords = time.Second
+// and then for webhooks to get through. It is never longer than
+// shutdown_timeout, and nothing waits when there is nothing left.
+const lastWords = 3 * time.Second
 
 func (s *Server) stopEvents(ctx context.Context) error {
 	s.deliverLast(ctx)
@@ -323,7 +324,7 @@ func (s *Server) makeExchange(ctx context.Context) (err error) {
 		return err
 	}
 	s.rooms = conference.New(conference.Config{DB: s.db, Exchange: s.exchange, Recorded: s.runner.Recorded, Logger: s.log})
-	s.runner.Use(s.exchange, callflow.Services{Rooms: s.rooms.Of, Queues: s.queuesOf, Transcribe: s.transcribesOf, Assistant: s.assistantOf})
+	s.runner.Use(s.exchange, callflow.Services{Rooms: s.rooms.Of, Queues: s.queuesOf, Transcribe: s.transcribesOf, Assistant: s.assistantOf, Writing: s.assistantInWriting})
 	return errors.Join(s.runner.Recover(ctx), s.rooms.Recover(ctx), s.startQueues(ctx), s.startTranscribes(ctx), s.startAssistants(ctx, web))
 }
 

@@ -74,9 +74,6 @@ func (s *Server) transcribed(t resource.Transcribe) {
 	if t.ReferenceType == "conference" {
 		s.rooms.Transcribed(t.CustomerID, t.ReferenceID, t.ID, true)
 	}
-	if t.ReferenceType == "conference" {
-		s.rooms.Transcribed(t.CustomerID, t.ReferenceID, t.ID, true)
-	}
 	if t.OnEndFlowID == "" {
 		return
 	}
@@ -118,21 +115,7 @@ func (t transcribes) start(ctx context.Context, customerID string, r api.Transcr
 		}
 		return t.s.transcription.Start(transcribe.OfCall(c), o)
 	}
-	if r.ReferenceType == "conference" {
-		return t.conference(customerID, r.ReferenceID, o)
-	}
-	attach, ended, err := t.s.rooms.Listen(customerID, r.ReferenceID)
-	if err != nil {
-		return resource.Transcribe{}, err
-	}
-	row, err := t.s.transcription.Start(transcribe.Sound{
-		CustomerID: customerID, ReferenceType: "conference", ReferenceID: r.ReferenceID, Attach: attach, Ended: ended,
-		Emit: t.s.transcription.Emit,
-	}, o)
-	if err == nil {
-		t.s.rooms.Transcribed(customerID, r.ReferenceID, row.ID, false)
-	}
-	return row, err
+	return t.conference(customerID, r.ReferenceID, o)
 }
 
 // conference transcribes a conference until the last has left it.
