@@ -1,7 +1,12 @@
 package call_test
 
 import (
+	"bufio"
+	"net"
+	"net/textproto"
+	"strings"
 	"testing"
+	"time"
 
 	"offhook/call"
 	"offhook/resource"
@@ -25,5 +30,57 @@ func TestCarriersWaitForTheSockets(t *testing.T) {
 	b.x.Changed(t.Context(), p, false)
 	if _, registration := b.x.CarrierState(customer, "out"); registration == "" {
 		t.Error("a provider that is changed later is not watched")
+	}
+}
+
+// TestRegistrationOverTCPFollowsItsConnection: when the carrier's connection
+// ends, the registration is made anew on another, long before it would run out.
+func TestRegistrationOverTCPFollowsItsConnection(t *testing.T) {
+	far, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer far.Close()
+	if err := far.(*net.TCPListener).SetDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	b := newBench(t, nil)
+	b.x.Changed(t.Context(), &resource.Provider{Identity: resource.Identity{ID: "out", CustomerID: customer},
+		Hostname: far.Addr().String() + ";transport=tcp", Register: true, Username: "u"}, false)
+	for range 2 {
+		conn, err := far.Accept()
+		if err != nil {
+			t.Fatal("not registered anew: ", err)
+		}
+		answerRegister(t, conn)
+		conn.Close()
+	}
+}
+
+// answerRegister takes requests until a REGISTER has come, and accepts them all.
+func answerRegister(t *testing.T, conn net.Conn) {
+	t.Helper()
+	in := textproto.NewReader(bufio.NewReader(conn))
+	for {
+		first, err := in.ReadLine()
+		if err != nil {
+			t.Fatal(err)
+		}
+		h, err := in.ReadMIMEHeader()
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := []string{"SIP/2.0 200 OK"}
+		for _, name := range []string{"Via", "From", "To", "Call-Id", "Cseq", "Contact"} {
+			if v := h.Get(name); v != "" {
+				out = append(out, name+": "+v)
+			}
+		}
+		if _, err := conn.Write([]byte(strings.Join(append(out, "Expires: 3600", "Content-Length: 0", "", ""), "\r\n"))); err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasPrefix(first, "REGISTER ") {
+			return
+		}
 	}
 }

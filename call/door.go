@@ -367,6 +367,15 @@ func (d *door) dropCarrier(customerID, id string) {
 	}
 }
 
+// connectionLost lets the carriers know whose registration may be gone with it.
+func (d *door) connectionLost(transport string, remote netip.AddrPort) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, c := range d.carriers {
+		c.ConnectionLost(transport, remote)
+	}
+}
+
 // healthy reports whether a provider may be tried first.
 func (d *door) healthy(customerID, id string) bool {
 	c := d.carrier(customerID, id)

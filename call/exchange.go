@@ -90,7 +90,7 @@ func New(cfg Config) (*Exchange, error) {
 		return nil, err
 	}
 	x.door = door
-	cfg.SIP.Handler, cfg.SIP.Filter = x, door.guard.Allow
+	cfg.SIP.Handler, cfg.SIP.Filter, cfg.SIP.ConnectionLost = x, door.guard.Allow, door.connectionLost
 	cfg.SIP.Domain, cfg.SIP.ExternalIP = cfg.Domain, cfg.ExternalIP
 	stack, err := sip.New(cfg.SIP)
 	if err != nil {

@@ -41,6 +41,10 @@ type Config struct {
 	// Filter is asked before anything of src is parsed or remembered; false
 	// drops silently. It must not block.
 	Filter func(src netip.AddrPort) bool
+	// ConnectionLost is told of every stream connection that has ended, accepted
+	// or dialled, when nothing is read from it any more; nil: nobody is told. It
+	// must not block.
+	ConnectionLost func(transport string, remote netip.AddrPort)
 }
 
 // Stack is one SIP endpoint: its sockets, transactions and dialogs. Its methods

@@ -143,6 +143,9 @@ func (s *Stack) forgetStream(c *stream) {
 	for _, cl := range pending {
 		cl.tx.Terminate()
 	}
+	if s.cfg.ConnectionLost != nil {
+		s.cfg.ConnectionLost(c.transport, c.remote)
+	}
 }
 
 // readStream reads messages and RFC 5626 keep-alives until the peer closes or

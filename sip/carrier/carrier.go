@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -90,10 +91,18 @@ type Carrier struct {
 	target   sipmsg.Uri // what requests are for
 	stream   bool       // reached over a connection
 	lost     chan struct{}
+	broken   chan struct{} // the connection that carries the registration ended
 
 	telling sync.Mutex // keeps OnChange in order
 	mu      sync.Mutex
 	state   State
+	over    connection // what the last REGISTER was answered on
+}
+
+// connection is the far end of a stream connection.
+type connection struct {
+	transport string
+	remote    netip.AddrPort
 }
 
 // New returns a carrier that does nothing before Run.
@@ -125,7 +134,7 @@ func New(stack Stack, p Provider, o Options) *Carrier {
 	transport := uri.UriParams.GetOr("transport", "udp")
 	c := &Carrier{
 		provider: p, options: o, stack: stack, auth: digest.NewClient(p.Username, p.Password),
-		target: target, stream: !strings.EqualFold(transport, "udp"), lost: make(chan struct{}, 1), state: State{Registration: Off, Health: Unknown},
+		target: target, stream: !strings.EqualFold(transport, "udp"), lost: make(chan struct{}, 1), broken: make(chan struct{}, 1), state: State{Registration: Off, Health: Unknown},
 	}
 	if p.Register {
 		c.state.Registration = Trying
@@ -146,17 +155,43 @@ func (c *Carrier) State() State {
 
 // Lost says that the transport to the carrier broke or that a call could not be
 // delivered: the registration is made anew at once.
-func (c *Carrier) Lost() {
+func (c *Carrier) Lost() { signal(c.lost) }
+
+// ConnectionLost says that a stream connection ended. When the registration was
+// made on it, it is made anew at once: the carrier sends calls along the
+// connection (RFC 5626 section 4.2.2). It does not block.
+func (c *Carrier) ConnectionLost(transport string, remote netip.AddrPort) {
+	c.mu.Lock()
+	ours := c.stream && c.over == connection{transport, remote}
+	c.mu.Unlock()
+	if ours {
+		signal(c.broken)
+	}
+}
+
+// heard notes the connection that a response came on.
+func (c *Carrier) heard(res *sipmsg.Response) {
+	remote, err := netip.ParseAddrPort(res.Source())
+	if err != nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.over = connection{res.Transport(), remote}
+}
+
+// signal leaves a token in a channel of one, where none is yet.
+func signal(c chan<- struct{}) {
 	select {
-	case c.lost <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
 
-// found forgets losses that were reported before the carrier was reached again.
-func (c *Carrier) found() {
+// forget takes the token out.
+func forget(c <-chan struct{}) {
 	select {
-	case <-c.lost:
+	case <-c:
 	default:
 	}
 }
@@ -195,17 +230,19 @@ func (c *Carrier) change(edit func(*State)) {
 }
 
 // sleep waits; it returns false when ctx is done, and early when the transport
-// is lost.
-func (c *Carrier) sleep(ctx context.Context, d time.Duration) bool {
+// is lost. woken tells that broken ended it.
+func (c *Carrier) sleep(ctx context.Context, d time.Duration, broken <-chan struct{}) (woken, ok bool) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
-		return false
+		return false, false
+	case <-broken:
+		return true, true
 	case <-c.lost:
 	case <-timer.C:
 	}
-	return true
+	return false, true
 }
 
 // request starts a request to the carrier's domain on our account's behalf.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -31,6 +32,9 @@ type far struct {
 func newFar() *far {
 	return &far{start: time.Now(), auth: digest.NewServer(digest.ServerOptions{Realm: "carrier", NonceLife: time.Hour})}
 }
+
+// farEnd is where the carrier's connections end.
+var farEnd = netip.MustParseAddrPort("192.0.2.1:5060")
 
 var errUnreachable = errors.New("connection refused")
 
@@ -59,6 +63,8 @@ func (f *far) Do(ctx context.Context, req *sipmsg.Request, hop string) (*sipmsg.
 		return nil, err
 	}
 	res := sipmsg.NewResponse(status, "")
+	res.SetTransport("TCP")
+	res.SetSource(farEnd.String())
 	for _, h := range headers {
 		res.AppendHeader(h)
 	}
@@ -239,6 +245,39 @@ func TestTransportLoss(t *testing.T) {
 		})
 		wantLadder(t, "requests", f.ladder, "0s cseq 1 expires 3600: 401", "0s cseq 2 expires 3600: 200",
 			"1m40s cseq 3 expires 3600: 200", "3m20s cseq 4 expires 0: 200")
+	})
+}
+
+// The registration is gone with the connection that it was made on, and with no
+// other; a carrier that closes one after the other is asked ever less often.
+func TestConnectionLoss(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFar()
+		p := provider()
+		p.Hostname += ";transport=tcp"
+		run(t, f, p, 200*time.Second, func(c *Carrier) {
+			time.Sleep(50 * time.Second)
+			c.ConnectionLost("TCP", netip.MustParseAddrPort("192.0.2.1:40000"))
+			c.ConnectionLost("TLS", farEnd)
+			time.Sleep(50 * time.Second)
+			c.ConnectionLost("TCP", farEnd)
+			for range 60 {
+				time.Sleep(1100 * time.Millisecond)
+				c.ConnectionLost("TCP", farEnd)
+			}
+		})
+		wantLadder(t, "requests", f.ladder, "0s cseq 1 expires 3600: 401", "0s cseq 2 expires 3600: 200",
+			"1m40s cseq 3 expires 3600: 200", "1m42s cseq 4 expires 3600: 200", "1m44s cseq 5 expires 3600: 200",
+			"1m48s cseq 6 expires 3600: 200", "1m57s cseq 7 expires 3600: 200", "2m14s cseq 8 expires 3600: 200",
+			"2m46s cseq 9 expires 3600: 200", "3m20s cseq 10 expires 0: 200")
+	})
+	synctest.Test(t, func(t *testing.T) {
+		f := newFar()
+		run(t, f, provider(), 100*time.Second, func(c *Carrier) {
+			time.Sleep(50 * time.Second)
+			c.ConnectionLost("TCP", farEnd) // the provider is reached by UDP
+		})
+		wantLadder(t, "requests", f.ladder, "0s cseq 1 expires 3600: 401", "0s cseq 2 expires 3600: 200", "1m40s cseq 3 expires 0: 200")
 	})
 }
 

@@ -23,6 +23,7 @@ const (
 	lastRefused    = time.Hour
 	shortest       = 10 * time.Second // a shorter grant is held to be this long
 	longest        = 24 * time.Hour   // beyond it a Min-Expires is nonsense
+	steady         = 10 * time.Second // a connection that lasts less is not made anew at once
 )
 
 // errRefused marks answers that the same account will get again.
@@ -36,18 +37,20 @@ type registration struct {
 	wish     time.Duration
 	failures int
 	refusals int
+	breaks   int // connections in a row that did not last
 }
 
 func (c *Carrier) keepRegistered(ctx context.Context) {
 	r := &registration{Carrier: c, callID: uuid.NewString(), wish: c.provider.Expires}
 	for {
+		forget(c.broken) // a connection before this attempt's
 		granted, wait, err := r.attempt(ctx, r.wish)
 		if ctx.Err() != nil {
 			break
 		}
 		if err == nil {
 			r.failures, r.refusals = 0, 0
-			r.found()
+			forget(c.lost) // the carrier was reached again since
 			wait = c.refreshAfter(granted)
 			end := time.Now().Add(granted)
 			c.change(func(s *State) { s.Registration, s.Expires, s.Err = Registered, end, "" })
@@ -55,11 +58,27 @@ func (c *Carrier) keepRegistered(ctx context.Context) {
 			wait = max(wait, r.retryAfter(err))
 			r.failed(err, wait)
 		}
-		if !c.sleep(ctx, wait) {
+		if !r.pause(ctx, wait) {
 			break
 		}
 	}
 	r.end()
+}
+
+// pause waits for the next attempt; it returns false when ctx is done, and early
+// when the connection or the carrier is lost. A carrier that closes connection
+// after connection is not asked more and more often.
+func (r *registration) pause(ctx context.Context, wait time.Duration) bool {
+	began := time.Now()
+	woken, ok := r.sleep(ctx, wait, r.broken)
+	if !ok || !woken || time.Since(began) >= steady {
+		r.breaks = 0
+		return ok
+	}
+	hold := r.jitter(min(firstRetry<<min(r.breaks, 10), lastRetry))
+	r.breaks++
+	_, ok = r.sleep(ctx, min(hold, wait-time.Since(began)), nil)
+	return ok
 }
 
 // refreshAfter is between 50 and 60 percent of the grant: two attempts of full
@@ -79,7 +98,12 @@ func (r *registration) retryAfter(err error) time.Duration {
 		wait = min(firstRetry<<min(r.failures, 10), lastRetry)
 		r.failures++
 	}
-	return wait/2 + time.Duration(float64(wait/2)*r.options.Random())
+	return r.jitter(wait)
+}
+
+// jitter leaves half of a wait to chance.
+func (c *Carrier) jitter(wait time.Duration) time.Duration {
+	return wait/2 + time.Duration(float64(wait/2)*c.options.Random())
 }
 
 // failed notes a failure. A registration that has not run out yet stays good:
@@ -129,6 +153,7 @@ func (r *registration) attempt(ctx context.Context, wish time.Duration) (granted
 		if err != nil {
 			return 0, 0, fmt.Errorf("REGISTER: %w", err)
 		}
+		r.heard(res)
 		switch res.StatusCode {
 		case sipmsg.StatusUnauthorized, sipmsg.StatusProxyAuthRequired:
 			if req, err = r.auth.Authorize(req, res); errors.Is(err, digest.ErrRefused) {

@@ -36,12 +36,16 @@ func (s registrarSide) Request(req *sipmsg.Request, tx sipmsg.ServerTransaction)
 	_ = tx.Respond(sipmsg.NewResponseFromRequest(req, 200, "OK", nil))
 }
 
-func start(t *testing.T, network *sip.MemoryNetwork, ip string, handler sip.Handler) *sip.Stack {
+func start(t *testing.T, network *sip.MemoryNetwork, ip string, handler sip.Handler, change ...func(*sip.Config)) *sip.Stack {
 	t.Helper()
-	s, err := sip.New(sip.Config{
+	cfg := sip.Config{
 		Listen: []string{"udp://" + ip + ":5060", "tcp://" + ip + ":5060"}, Handler: handler,
 		Network: network.Host(netip.MustParseAddr(ip)),
-	})
+	}
+	for _, f := range change {
+		f(&cfg)
+	}
+	s, err := sip.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,4 +125,45 @@ func day(t *testing.T, transport string) {
 	if diff := cmp.Diff(want, states); diff != "" {
 		t.Errorf("states (-want +got):\n%s", diff)
 	}
+}
+
+// A registrar that is restarted knows nobody any more; over TCP its end shows at
+// once, and so the registration is back at once.
+func TestRegistrationFollowsItsConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := sip.NewMemoryNetwork()
+		lookup := func(user, _ string) (registrar.Account, bool) {
+			return registrar.Account{AOR: user, Secret: digest.Secret{Password: "pw"}}, user == "acme"
+		}
+		began := time.Now()
+		var bound []time.Duration
+		side := func() *sip.Stack {
+			return start(t, network, "192.0.2.1", registrarSide{registrar.New(registrar.Options{
+				Auth: digest.NewServer(digest.ServerOptions{}), Logger: quiet, Lookup: lookup,
+				OnChange: func(string, []registrar.Contact) { bound = append(bound, time.Since(began)) },
+			})})
+		}
+		far := side()
+		var c *carrier.Carrier
+		near := start(t, network, "192.0.2.9", registrarSide{}, func(cfg *sip.Config) {
+			cfg.ConnectionLost = func(transport string, remote netip.AddrPort) { c.ConnectionLost(transport, remote) }
+		})
+		c = carrier.New(near, carrier.Provider{
+			ID: "p", Hostname: "192.0.2.1:5060;transport=tcp", Username: "acme", Password: "pw", Register: true, Probe: -1,
+		}, carrier.Options{Logger: quiet, Random: func() float64 { return 0 }})
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		defer cancel()
+		time.AfterFunc(time.Minute, func() {
+			if err := far.Shutdown(ctx); err != nil {
+				t.Error(err)
+			}
+			time.Sleep(time.Second / 2)
+			side()
+		})
+		c.Run(ctx)
+		want := []time.Duration{0, 61 * time.Second, 2 * time.Minute} // the first attempt finds nobody there; then the good-bye
+		if diff := cmp.Diff(want, bound); diff != "" {
+			t.Errorf("bindings changed at (-want +got):\n%s", diff)
+		}
+	})
 }
