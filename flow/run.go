@@ -143,6 +143,9 @@ func (r *Run) Done() <-chan struct{} { return r.done }
 // done: messages on their way, and runs that follow by on_complete_flow_id.
 func (r *Run) Wait() { <-r.over }
 
+// Over is closed when Wait returns.
+func (r *Run) Over() <-chan struct{} { return r.over }
+
 // ID returns the activeflow's id.
 func (r *Run) ID() string { return r.options.ID }
 

@@ -106,13 +106,13 @@ func (r *Runner) options(ctx context.Context, customerID, flowID string, actions
 func (r *Runner) prepare(ctx context.Context, host flow.Host, o flow.Options) (run *flow.Run, serve func()) {
 	host.Journal = &journal{db: r.cfg.DB, change: r.changed(host)}
 	o.Followed, o.Ended = r.keep, r.drop
-	run, serve = flow.Prepare(ctx, host, o)
+	run, main := flow.Prepare(ctx, host, o)
 	r.keep(run)
 	r.mu.Lock()
 	r.unfinished[run] = struct{}{}
 	r.mu.Unlock()
 	return run, func() {
-		serve()
+		main()
 		r.mu.Lock()
 		delete(r.unfinished, run)
 		r.mu.Unlock()

@@ -173,13 +173,11 @@ func TestOneCallTakesAnID(t *testing.T) {
 }
 
 func TestFlowsAfterCallsRunBeforeTheServerStops(t *testing.T) {
-	told := make(chan struct{})
+	stopping, told := make(chan struct{}), make(chan struct{})
 	receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		select {
-		case <-told:
-		case <-time.After(100 * time.Millisecond): // slower than the rest of the shutdown
-			close(told)
-		}
+		<-stopping
+		time.Sleep(100 * time.Millisecond) // a receiver slower than the rest of the shutdown
+		close(told)
 	}))
 	defer receiver.Close()
 	w := newWorld(t, fmt.Sprintf(`
@@ -187,9 +185,12 @@ flows:
   - {id: after, actions: [{type: webhook_send, option: {uri: %q, sync: true}}]}
   - {id: wait, on_complete_flow_id: after, actions: [{type: answer}, {type: sleep, option: {duration: 60000}}]}
 numbers: [{id: main, number: "+15550000000", call_flow_id: wait}]
-`, receiver.URL), func(c *Config) { c.ShutdownTimeout = time.Second })
+`, receiver.URL), func(c *Config) { c.ShutdownTimeout = 30 * time.Second })
 	caller := w.dial("+15550000000")
 	receiveOr(t, "answer", caller.UpSignal())
+	caller.Hangup()
+	w.hook("call_hungup", "")
+	close(stopping)
 	if err := w.server.Stop(); err != nil {
 		t.Error(err)
 	}
