@@ -141,7 +141,7 @@ func (x *Exchange) Drain(ctx context.Context) {
 }
 
 // Close unregisters from carriers and closes the sockets. Calls must be over.
-// A peer that does not answer its BYE or CANCEL until ctx ends is no error:
+// A peer that does not answer its BYE or CANCEL within two seconds is no error:
 // nothing of ours is lost with it.
 func (x *Exchange) Close(ctx context.Context) error {
 	x.door.close()

@@ -251,9 +251,15 @@ func (s *Stack) find(callID, localTag string) *Dialog {
 	return s.dialogs[dialogKey{callID, localTag}]
 }
 
-// Shutdown hangs up every dialog, waits until the peers have confirmed it or
-// ctx ends, then closes the sockets and ends all transactions. It returns ctx's
-// error when dialogs were left behind.
+// farewell bounds how long Shutdown waits for peers to confirm the hang-up: on
+// UDP they have been asked three times by then, and nothing of ours depends on
+// it.
+const farewell = 2 * time.Second
+
+// Shutdown hangs up every dialog, waits until the peers have confirmed it, at
+// most for two seconds or until ctx ends, then closes the sockets and ends all
+// transactions. It returns context.DeadlineExceeded or ctx's error, wrapped,
+// when dialogs were left behind.
 func (s *Stack) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	dialogs := make([]*Dialog, 0, len(s.dialogs))
@@ -270,6 +276,8 @@ func (s *Stack) Shutdown(ctx context.Context) error {
 	for _, d := range dialogs {
 		_ = d.Hangup(Cause{Status: 503, Q850: 41, Reason: "Shutting down"})
 	}
+	ctx, cancel := context.WithTimeout(ctx, farewell)
+	defer cancel()
 	var err error
 	select {
 	case <-idle:

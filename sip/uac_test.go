@@ -2,6 +2,8 @@ package sip
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -379,6 +381,25 @@ func TestShutdownHangsUp(t *testing.T) {
 		}
 		if _, err := alice.stack.Invite(t.Context(), InviteOptions{To: bob.uri("udp", "b")}, &alice.ear); err == nil {
 			t.Error("a call after Shutdown")
+		}
+	})
+}
+
+// A peer that is gone does not hold a shutdown for the 32 s of its BYE.
+func TestShutdownWithSilentPeers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLadder()
+		alice, bob, _, _ := established(t, l)
+		dial(t, alice, bob, InviteOptions{})
+		bob.next(t).Provisional(180, "", nil)
+		alice.expect(t, "progress 180")
+		l.loseAll("200 BYE")
+		start := time.Now()
+		if err := alice.stack.Shutdown(t.Context()); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("error %v", err)
+		}
+		if took := time.Since(start); took != farewell {
+			t.Errorf("took %s", took)
 		}
 	})
 }

@@ -196,11 +196,12 @@ func forget(c <-chan struct{}) {
 	}
 }
 
-// unregisterTimeout bounds the good-bye at the end of Run.
-const unregisterTimeout = 4 * time.Second
+// unregisterTimeout bounds the good-bye at the end of Run; a stop of the whole
+// server waits for it.
+const unregisterTimeout = 2 * time.Second
 
 // Run registers, refreshes and probes until ctx is done, then unregisters. It
-// returns within a few seconds after ctx is done. It may be called once.
+// returns within two seconds after ctx is done. It may be called once.
 func (c *Carrier) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	if c.provider.Register {
