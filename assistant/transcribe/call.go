@@ -72,7 +72,7 @@ func (s *Service) endLater(customerID, id string) {
 }
 
 // TranscribeRecordings implements flow.Transcriber: it transcribes all
-// finished recordings of the call, one after the other, beside the flow.
+// finished recordings of the call, beside the flow.
 func (t *transcriber) TranscribeRecordings(ctx context.Context, r flow.TranscribeRequest) error {
 	for _, id := range t.c.Snapshot().RecordingIDs {
 		if _, err := t.s.Recording(ctx, t.c.CustomerID(), id, t.request(r)); err != nil {

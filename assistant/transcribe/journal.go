@@ -74,7 +74,7 @@ func (n *session) tellDropped() {
 	}
 }
 
-// heard takes one result of an engine.
+// heard tells a result.
 func (n *session) heard(v *voice, r stt.Result) {
 	if r.Text != "" && !v.speaking {
 		v.speaking = true

@@ -2,10 +2,13 @@ package transcribe
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"offhook/media/audio"
+	"offhook/media/resample"
 	"offhook/resource"
 	"offhook/speech/stt"
 	"offhook/store"
@@ -13,31 +16,42 @@ import (
 )
 
 // Recording transcribes a finished recording, faster than it was spoken, and
-// returns at once. What it says counts as spoken by the side that was recorded,
-// that of a recording of both as in.
+// returns at once. Of a stereo recording each side is transcribed for itself,
+// or the one that the request asks for; what is in a recording of one channel
+// counts as spoken by the side that was recorded, that of both as in.
 func (s *Service) Recording(ctx context.Context, customerID, id string, r Request) (resource.Transcribe, error) {
 	rec, err := rows.Recordings.Load(ctx, s.cfg.DB, customerID, id)
 	if err != nil {
 		return resource.Transcribe{}, fmt.Errorf("recording %q: %w", id, err)
 	}
-	clip, err := s.cfg.Open(ctx, rec)
+	file, err := s.cfg.Open(rec)
 	if err != nil {
 		return resource.Transcribe{}, fmt.Errorf("recording %q: %w", id, err)
 	}
-	r.Direction = "in"
-	if rec.Direction == "out" {
+	sound, err := audio.NewDecoder(file, rec.Format)
+	if err != nil {
+		return resource.Transcribe{}, errors.Join(fmt.Errorf("recording %q: %w", id, err), file.Close())
+	}
+	switch {
+	case rec.Channels > 1:
+	case rec.Direction == "out":
 		r.Direction = "out"
+	default:
+		r.Direction = "in"
 	}
 	n := s.newSession(Sound{
 		CustomerID: customerID, ReferenceType: "recording", ReferenceID: id, ActiveflowID: rec.ActiveflowID, Emit: s.Emit,
 	}, r)
-	n.patience = recordingPatience
+	n.patience, n.merge = recordingPatience, newMerge(n)
 	s.mu.Lock()
 	s.live[key{customerID, n.row.ID}] = n
 	s.mu.Unlock()
 	n.begin()
 	s.work.Go(func() { s.run(n) })
-	s.work.Go(func() { n.readClip(clip) })
+	s.work.Go(func() {
+		defer file.Close()
+		n.read(sound)
+	})
 	return n.snapshot(), nil
 }
 
@@ -49,8 +63,8 @@ func (s *Service) Emit(e resource.Event) {
 	s.cfg.DB.Enqueue(func(tx *store.Tx) error { return tx.Emit(e) })
 }
 
-// readClip feeds a clip as quickly as the engine takes it.
-func (n *session) readClip(clip *audio.Clip) {
+// read feeds a recording as quickly as the engine takes it.
+func (n *session) read(sound *audio.Decoder) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	go func() {
@@ -60,20 +74,48 @@ func (n *session) readClip(clip *audio.Clip) {
 		case <-ctx.Done():
 		}
 	}()
-	defer n.end("finished")
-	defer n.closeFeeds()
-	select {
-	case <-clip.Done():
-	case <-ctx.Done():
-		return
+	err := n.feed(ctx, sound)
+	n.closeFeeds()
+	if err != nil && ctx.Err() == nil {
+		n.log().Warn("recording not read to its end", "error", err)
 	}
-	feed, src, frame := n.voices[0].feed, clip.Source(stt.Rate), make([]int16, stt.Rate/50)
-	for src.Position() < clip.Duration() {
-		if err := src.ReadFrame(frame); err != nil {
-			return
+	n.end("finished")
+}
+
+// feed gives each voice its channel.
+func (n *session) feed(ctx context.Context, sound *audio.Decoder) error {
+	channels, samples := sound.Channels(), sound.Rate()/50
+	converters := make([]*resample.Resampler, len(n.voices))
+	for i := range converters {
+		converters[i] = resample.New(sound.Rate(), stt.Rate)
+	}
+	frames, one := make([]int16, samples*channels), make([]int16, samples)
+	for {
+		count, err := sound.ReadChannels(frames)
+		for i, v := range n.voices {
+			channel := min(v.channel(), channels-1)
+			for at := range count {
+				one[at] = frames[at*channels+channel]
+			}
+			pcm := make([]int16, converters[i].Len(count))
+			converters[i].Process(pcm, one[:count])
+			if err := v.feed.WriteWait(ctx, pcm); err != nil {
+				return err
+			}
 		}
-		if feed.WriteWait(ctx, frame) != nil {
-			return
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
 		}
 	}
+}
+
+// channel is where a stereo recording has the voice.
+func (v *voice) channel() int {
+	if v.direction == "out" {
+		return 1
+	}
+	return 0
 }

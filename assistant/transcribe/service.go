@@ -6,12 +6,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"sync"
 	"time"
 
 	"offhook/media"
-	"offhook/media/audio"
 	"offhook/resource"
 	"offhook/speech/stt"
 	"offhook/store"
@@ -24,8 +24,8 @@ type Config struct {
 	Logger *slog.Logger
 	// Outage is how much sound is kept while the engine is away; 0: 20 s.
 	Outage time.Duration
-	// Open reads the sound of a finished recording.
-	Open func(ctx context.Context, r *resource.Recording) (*audio.Clip, error)
+	// Open opens the file of a finished recording.
+	Open func(r *resource.Recording) (io.ReadCloser, error)
 	// Ended is told of every transcription that is over, for flows that follow
 	// it. May be nil.
 	Ended func(resource.Transcribe)

@@ -20,6 +20,7 @@ type session struct {
 	over   chan struct{} // closed when all is stored
 
 	patience time.Duration // how long an engine may take for its last words
+	merge    *merge        // nil: each voice is told as it is understood
 
 	mu     sync.Mutex
 	row    resource.Transcribe
@@ -121,7 +122,10 @@ func (n *session) listen() (reason string, err error) {
 	for i, v := range n.voices {
 		work.Go(func() {
 			faults[i] = stt.Listen(ctx, n.s.cfg.Engine, stt.Options{Language: n.row.Language}, v.feed, stt.Patience{},
-				func(r stt.Result) { n.heard(v, r) })
+				func(r stt.Result) { n.understood(v, r) })
+			if n.merge != nil {
+				n.merge.finish(v)
+			}
 			if faults[i] != nil {
 				n.end("") // nothing more can be heard
 			}
@@ -140,6 +144,15 @@ func (n *session) listen() (reason string, err error) {
 		return "engine_failed", err
 	}
 	return n.reason, err
+}
+
+// understood takes one result of an engine.
+func (n *session) understood(v *voice, r stt.Result) {
+	if n.merge != nil {
+		n.merge.take(v, r)
+		return
+	}
+	n.heard(v, r)
 }
 
 var errLate = errors.New("the engine did not give its last words in time")

@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 
 	"offhook/api"
 	"offhook/assistant/transcribe"
 	"offhook/call"
 	"offhook/call/callflow"
 	"offhook/flow"
-	"offhook/media/audio"
 	"offhook/resource"
 	"offhook/speech/stt"
 	"offhook/speech/stt/vosk"
@@ -35,9 +36,7 @@ func (s *Server) startTranscribes(ctx context.Context) error {
 	if s.stt = s.recogniser(); s.stt != nil {
 		s.transcription = transcribe.New(transcribe.Config{
 			DB: s.db, Engine: s.stt, Logger: s.log, Ended: s.transcribed,
-			Open: func(ctx context.Context, r *resource.Recording) (*audio.Clip, error) {
-				return s.audio.OpenPath(ctx, s.exchange.RecordingFile(r))
-			},
+			Open: func(r *resource.Recording) (io.ReadCloser, error) { return os.Open(s.exchange.RecordingFile(r)) },
 		})
 	}
 	return transcribe.Recover(ctx, s.db)

@@ -85,6 +85,17 @@ func NewRawDecoder(r io.Reader, rate int) *Decoder {
 // Rate is the sample rate in Hz.
 func (d *Decoder) Rate() int { return d.rate }
 
+// Channels is how many channels the stream has.
+func (d *Decoder) Channels() int { return d.channels }
+
+// ReadChannels fills dst with the next samples of all channels, interleaved,
+// and returns how many each channel has; io.EOF after the last. A stream is
+// read with this or with Read.
+func (d *Decoder) ReadChannels(dst []int16) (int, error) {
+	n, err := d.src.Read(dst[:len(dst)/d.channels*d.channels])
+	return n / d.channels, err
+}
+
 // Read fills dst with the next samples, channels averaged, and returns their
 // number; io.EOF after the last. It returns what the stream has, and blocks
 // only for the first of them.

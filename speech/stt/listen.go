@@ -67,6 +67,7 @@ func listenOnce(ctx context.Context, e Engine, o Options, f *Feed, tell func(Res
 	defer s.Close()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	defer context.AfterFunc(ctx, s.Close)() // no longer waits for last words
 	base := newTimeline(f.Rewind())
 	fed := make(chan error, 1)
 	go func() {
@@ -84,6 +85,9 @@ func listenOnce(ctx context.Context, e Engine, o Options, f *Feed, tell func(Res
 		if r.Kind == Final {
 			f.Settle(through)
 		}
+	}
+	if ctx.Err() != nil {
+		return progress, context.Cause(ctx)
 	}
 	cancel(errStreamOver)
 	if feedErr := <-fed; feedErr != nil && !errors.Is(feedErr, errStreamOver) {
