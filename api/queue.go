@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -14,7 +15,7 @@ func (s *Server) registerQueues() {
 	queues := serve(s, collection[resource.Queue, *resource.Queue]{
 		path: "queues", name: "queue", rows: rows.Queues, verbs: plain,
 		writable: "name detail routing_method tag_ids wait_flow_id wait_timeout service_timeout wrap_up ring_timeout max_waiting priority " +
-			"overflow_queue_id exit_key callback_key whisper record service_level",
+			"overflow_queue_id exit_key callback_key callback_tries callback_interval callback_ring_timeout callback_expiry whisper record service_level",
 		emits: "created updated deleted",
 		fresh: func(q *resource.Queue) { q.RoutingMethod = orElse(q.RoutingMethod, "random") },
 		check: checkQueue,
@@ -47,7 +48,8 @@ func checkQueue(c *check, q *resource.Queue) {
 		refers(c, "overflow_queue_id", rows.Queues, "queue", q.OverflowQueueID)
 	}
 	for path, value := range map[string]int{"wait_timeout": q.WaitTimeout, "service_timeout": q.ServiceTimeout, "wrap_up": q.WrapUp,
-		"ring_timeout": q.RingTimeout, "max_waiting": q.MaxWaiting, "service_level": q.ServiceLevel} {
+		"ring_timeout": q.RingTimeout, "max_waiting": q.MaxWaiting, "service_level": q.ServiceLevel, "callback_tries": q.CallbackTries,
+		"callback_interval": q.CallbackInterval, "callback_ring_timeout": q.CallbackRing, "callback_expiry": q.CallbackExpiry} {
 		c.atLeast(path, value, 0)
 	}
 	c.key("exit_key", q.ExitKey)
@@ -74,9 +76,24 @@ func (c *check) tags(ids []string) {
 	}
 }
 
+// Placer is implemented by Queues that know places in line.
+type Placer interface {
+	// Place is the place in line of a queuecall, from 1; 0 when it is not in line.
+	Place(customerID, queuecallID string) int
+}
+
+// showPlace shows the place that a waiting caller has now: in a long line each
+// step changes all of them, so rows do not keep it.
+func (s *Server) showPlace(_ context.Context, q *resource.Queuecall) {
+	if live, ok := s.cfg.Queues.(Placer); ok && (q.Status == "waiting" || q.Status == "connecting") {
+		q.Position = live.Place(q.CustomerID, q.ID)
+	}
+}
+
 func (s *Server) registerQueuecalls() {
 	calls := serve(s, collection[resource.Queuecall, *resource.Queuecall]{
 		path: "queuecalls", name: "queuecall", rows: rows.Queuecalls, verbs: readOnly, filters: map[string]string{"queue_id": rows.KeyParent},
+		show: s.showPlace,
 	})
 	s.registerSupervision(calls)
 	kick := func(r *request, id string) (*resource.Queuecall, error) {

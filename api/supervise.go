@@ -10,9 +10,9 @@ import (
 // Supervisor is implemented by Queues that let somebody listen to a
 // conversation.
 type Supervisor interface {
-	// Supervise calls destination and, when it has answered, lets it listen to
-	// the conversation of a queuecall, whisper to the agent, or join. It returns
-	// the supervisor's call, which ends with the conversation.
+	// Supervise calls destination and returns its call, which rings. When it has
+	// answered, it listens to the conversation of a queuecall, whispers to the
+	// agent, or joins. The call ends with the conversation.
 	Supervise(ctx context.Context, customerID, queuecallID, mode string, destination resource.Address) (resource.Call, error)
 }
 
@@ -24,7 +24,7 @@ type superviseBody struct {
 
 func (s *Server) registerSupervision(calls *served[resource.Queuecall, *resource.Queuecall]) {
 	command(s, endpoint{method: http.MethodPost, path: "/queuecalls/{id}/supervise", name: "superviseQueuecall", tag: "queuecalls",
-		doc: "Call a supervisor who listens to the conversation, whispers to the agent, or joins; answers when the supervisor has answered"},
+		doc: "Call a supervisor who listens to the conversation, whispers to the agent, or joins; answers with the supervisor's call, which rings and whose events tell the rest"},
 		func(r *request, b *superviseBody) (*resource.Call, error) {
 			row, err := calls.load(r.Context(), r.who, r.id())
 			if err != nil {
@@ -42,7 +42,7 @@ func (s *Server) registerSupervision(calls *served[resource.Queuecall, *resource
 			if !ok {
 				return nil, notConfigured("supervision")
 			}
-			answered, err := live.Supervise(r.Context(), r.who.CustomerID, row.ID, orElse(b.Mode, "listen"), b.Destination)
-			return &answered, err
+			placed, err := live.Supervise(r.Context(), r.who.CustomerID, row.ID, orElse(b.Mode, "listen"), b.Destination)
+			return &placed, err
 		})
 }

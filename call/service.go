@@ -20,6 +20,7 @@ type RingOptions struct {
 	Timeout      time.Duration // 0: 60 s
 	Linear       bool          // one after the other instead of all at once
 	Master       *Call         // they end with it; nil: nobody
+	Placed       func(*Call)   // told of each call when it is placed; may be nil
 }
 
 // Ring rings the destinations and returns the first call that is answered; the
@@ -27,7 +28,7 @@ type RingOptions struct {
 // first, it returns with everything cancelled.
 func (x *Exchange) Ring(ctx context.Context, o RingOptions) (*Call, Cause) {
 	return x.ring(ctx, ringOptions{customerID: o.CustomerID, source: o.Source, destinations: o.Destinations,
-		timeout: o.Timeout, linear: o.Linear, master: o.Master})
+		timeout: o.Timeout, linear: o.Linear, master: o.Master, onCall: o.Placed})
 }
 
 // TalkWith lets the call talk with one that was answered, until it has left the
@@ -73,7 +74,7 @@ func (c *Call) Supervise(ctx context.Context, other *Call, mode string) error {
 	if s == nil {
 		return ErrState
 	}
-	v := s.talk
+	v := s.conversation()
 	m, leave, err := c.Enter(v.bridge, bridge.JoinOptions{Mute: mode == "listen", NoDigits: true})
 	if err != nil {
 		return err

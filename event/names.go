@@ -50,6 +50,7 @@ const (
 	QueuecallWaiting    = "queuecall_waiting"
 	QueuecallConnecting = "queuecall_connecting"
 	QueuecallServiced   = "queuecall_serviced"
+	QueuecallCallback   = "queuecall_callback" // asked for, tried, or not answered
 	QueuecallDone       = "queuecall_done"
 	QueuecallAbandoned  = "queuecall_abandoned"
 	QueuecallDeleted    = "queuecall_deleted"

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -144,7 +145,7 @@ func (c *Centre) SetStatus(customerID, agentID, status string) error {
 	err := ErrClosed
 	c.with(customerID, func(f *floor, now time.Time) {
 		err = nil
-		if !f.line.SetStatus(now, agentID, status) {
+		if a := f.agents[agentID]; a == nil || !f.setStatus(now, a, status) {
 			err = ErrUnknown
 		}
 	})
@@ -216,11 +217,23 @@ func (c *Centre) Conversation(customerID, queuecallID string) (callerID, agentID
 	err = ErrClosed
 	c.with(customerID, func(f *floor, _ time.Time) {
 		err = ErrUnknown
-		if v := f.visits[queuecallID]; v != nil && !v.served.IsZero() && !v.back {
-			callerID, agentID, err = v.who.CallID, v.talk.agent.ID(), nil
+		if v := f.visits[queuecallID]; v != nil && !v.served.IsZero() {
+			callerID, agentID, err = cmp.Or(v.personID, v.who.CallID), v.talk.agent.ID(), nil
 		}
 	})
 	return callerID, agentID, err
+}
+
+// Place is the place in line of a queuecall, from 1; 0 when it is not in line.
+func (c *Centre) Place(customerID, queuecallID string) (place int) {
+	c.with(customerID, func(f *floor, _ time.Time) { place = f.line.PlaceOf(queuecallID) })
+	return place
+}
+
+// Resume takes a callback up again that the last process promised: the person
+// has its place, its tries and its time as before. Agents may be rung at once.
+func (c *Centre) Resume(row resource.Queuecall) {
+	c.with(row.CustomerID, func(f *floor, now time.Time) { f.resume(now, row) })
 }
 
 // Transfer lets the caller whom an agent serves with a call go on to another

@@ -19,8 +19,12 @@ type desktop struct {
 	t      *testing.T
 	ring   func(ctx context.Context, r Ring) bool // how agents answer; nil: after a second
 	talk   time.Duration
-	events []string // the owner's
-	last   resource.Queuecall
+	person func(ctx context.Context, b Callback) string // how people answer callbacks; nil: they do not
+	keys   chan byte
+
+	calledBack []string
+	events     []string // the owner's
+	last       resource.Queuecall
 }
 
 // inDesktop runs a test in virtual time.
@@ -93,12 +97,17 @@ func (d *desktop) Ring(ctx context.Context, r Ring) Answered {
 	return s
 }
 
-func (d *desktop) CallBack(context.Context, Answered, resource.Address, resource.Address, string) bool {
-	return false
+// CallBack implements Switch.
+func (d *desktop) CallBack(ctx context.Context, b Callback) string {
+	d.calledBack = append(d.calledBack, b.To.Target)
+	if d.person == nil {
+		return "noanswer"
+	}
+	return d.person(ctx, b)
 }
 
 func (d *desktop) Wait(ctx context.Context, _ string)             { <-ctx.Done() }
-func (d *desktop) Keys() (<-chan byte, func())                    { return nil, func() {} }
+func (d *desktop) Keys() (<-chan byte, func())                    { return d.keys, func() {} }
 func (d *desktop) Set(string, string)                             {}
 func (d *desktop) Talk(ctx context.Context, a Answered, _ string) { pause(ctx, d.talk); a.Hangup() }
 
@@ -233,12 +242,4 @@ func TestCustomersApart(t *testing.T) {
 		hangUp()
 		d.want(first, "abandoned")
 	})
-}
-
-func TestEstimate(t *testing.T) {
-	for place, want := range map[int]int{1: 45, 4: 180} {
-		if got := estimate(place, 45*time.Second); got != want {
-			t.Errorf("place %d: %d s, want %d", place, got, want)
-		}
-	}
 }

@@ -132,10 +132,20 @@ func (d *day) release(agent string) {
 }
 
 // CallBack implements Switch.
-func (d *day) CallBack(ctx context.Context, agent Answered, _, _ resource.Address, _ string) bool {
+func (d *day) CallBack(ctx context.Context, b Callback) string {
 	d.count("called back")
-	d.talk(ctx, agent)
-	return d.chance(80)
+	defer b.Agent.Hangup()
+	switch n := d.number(100); {
+	case n < 20:
+		pause(ctx, b.Timeout)
+		return "noanswer"
+	case n < 25:
+		pause(ctx, time.Second)
+		return brokenOff
+	}
+	b.Answered("call to " + b.To.Target)
+	d.talk(ctx, b.Agent)
+	return ""
 }
 
 // talk is a conversation: either side hangs up, the agent transfers the caller
@@ -363,7 +373,7 @@ func TestDay(t *testing.T) {
 		callers.Wait()
 		over()
 		staff.Wait()
-		time.Sleep(time.Hour) // callbacks
+		time.Sleep(25 * time.Hour) // callbacks expire
 		synctest.Wait()
 		d.check()
 		end()

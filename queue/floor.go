@@ -91,13 +91,18 @@ func (f *floor) dropQueue(now time.Time, id string) {
 	for _, caller := range f.line.DropQueue(now, id) {
 		f.abandon(now, f.visits[caller], "kicked")
 	}
+	for _, v := range f.visits { // callbacks that have yet to come back to the line
+		if v.row.QueueID == id && v.back && !v.taken {
+			f.abandon(now, v, "kicked")
+		}
+	}
 	delete(f.desks, id)
 }
 
 func (f *floor) setAgent(now time.Time, a resource.Agent) {
 	status := cmp.Or(a.Status, Offline)
 	if known := f.agents[a.ID]; known != nil {
-		a.Status, a.TMStatus, a.CallID, a.CallsTaken = known.Status, known.TMStatus, known.CallID, known.CallsTaken
+		a.Status, a.TMStatus, a.CallID, a.CallsTaken, a.PhoneLost = known.Status, known.TMStatus, known.CallID, known.CallsTaken, known.PhoneLost
 	}
 	f.agents[a.ID] = newPerson(a)
 	f.line.SetAgent(now, a.ID, Profile{Tags: a.TagIDs, Skills: a.Skills}, status)
@@ -157,28 +162,46 @@ func (f *floor) agentChanged(ch AgentChange) {
 // callerChanged tells a caller's state and remembers it.
 func (f *floor) callerChanged(now time.Time, v *visit, ch CallerChange) {
 	v.row.ServiceAgentID = ch.Agent
-	switch ch.State {
-	case Waiting:
+	v.row.Position = f.line.PlaceOf(v.row.ID)
+	switch {
+	case ch.State == Waiting:
 		v.row.Status = string(Waiting)
 		f.save(v, event.QueuecallWaiting)
-	case Connecting:
+	case ch.State == Connecting:
 		v.row.Status = string(Connecting)
 		f.save(v, event.QueuecallConnecting)
-	case Service:
-		v.row.Status, v.row.Position, v.row.TMService = string(Service), 0, resource.Now()
-		v.row.DurationWaiting = int(now.Sub(v.joined).Milliseconds())
-		v.served = now
-		f.c.counters.waiting.Add(-1)
-		f.c.counters.serving.Add(1)
-		f.c.counters.serviced.Add(1)
-		if d := f.desks[v.row.QueueID]; d != nil {
-			d.serving[v.row.ID] = true
-			d.row.TotalServicedCount++
-			d.tally.answer(now.Sub(v.arrived), d.level())
-		}
-		f.save(v, event.QueuecallServiced)
+	case v.back:
+		f.try(v)
+	default:
+		f.served(now, v)
 	}
 	f.soil(v.row.QueueID)
+}
+
+// served notes that a visit's conversation has begun.
+func (f *floor) served(now time.Time, v *visit) {
+	v.row.Status, v.row.Position, v.row.TMService = string(Service), 0, stamp(now)
+	v.row.DurationWaiting = int(now.Sub(v.joined).Milliseconds())
+	v.served = now
+	f.c.counters.waiting.Add(-1)
+	f.c.counters.serving.Add(1)
+	f.c.counters.serviced.Add(1)
+	if d := f.desks[v.row.QueueID]; d != nil {
+		d.serving[v.row.ID] = true
+		d.row.TotalServicedCount++
+		if v.back {
+			d.tally.calledBack++
+		} else {
+			d.tally.answer(now.Sub(v.arrived), d.level())
+		}
+	}
+	f.save(v, event.QueuecallServiced)
+}
+
+// stamp is a time as rows carry it.
+func stamp(t time.Time) *time.Time {
+	t = t.UTC().Truncate(time.Microsecond)
+	return &t
 }
 
 func (f *floor) save(v *visit, events ...string) {
@@ -248,17 +271,17 @@ func (f *floor) reached(now time.Time, v *visit, agentID string, at *attempt, si
 		<-side.Ended()
 		f.c.with(f.customerID, func(f *floor, now time.Time) { f.line.Released(now, agentID) })
 	}()
-	v.serve(side, f.desks[v.row.QueueID])
+	v.serve(side)
 	if v.back {
 		go f.c.callBack(v)
+	} else {
+		f.limit(v)
 	}
 }
 
-// placesEvery bounds how often places in line are written down.
+// placesEvery bounds how often waiting callers' flows and the queues' rows are
+// told of places in line.
 const placesEvery = 500 * time.Millisecond
-
-// shownPlaces bounds how many places of a queue are written down each time.
-const shownPlaces = 200
 
 // soil notes that places in a queue have changed; they are written down soon.
 func (f *floor) soil(queueID string) {
@@ -283,14 +306,10 @@ func (f *floor) places() {
 		}
 		d.dirty = false
 		waiting := f.line.InLine(id)
-		pace := f.line.Pace(id)
+		outlook := f.line.Outlook(id)
 		for i, caller := range waiting {
 			if v := f.visits[caller]; v != nil {
-				v.place(i+1, pace)
-				if i < shownPlaces && v.row.Position != i+1 {
-					v.row.Position = i + 1
-					f.save(v)
-				}
+				v.place(i+1, outlook.Wait(i+1, v.arrived))
 			}
 		}
 		serving := make([]string, 0, len(d.serving))
@@ -302,7 +321,5 @@ func (f *floor) places() {
 	}
 }
 
-// estimate is how long somebody at a place waits, in whole seconds.
-func estimate(place int, pace time.Duration) int {
-	return int(math.Ceil(pace.Seconds() * float64(place)))
-}
+// seconds rounds a time up to whole seconds.
+func seconds(d time.Duration) int { return int(math.Ceil(d.Seconds())) }

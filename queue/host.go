@@ -60,9 +60,20 @@ type Switch interface {
 	// any more when it returns nil.
 	Ring(ctx context.Context, r Ring) Answered
 	// CallBack calls a person for an agent who waits on the line, and lets
-	// them talk until one of them hangs up or ctx ends. It reports false when the
-	// person did not answer. The agent's call is over then, or soon.
-	CallBack(ctx context.Context, agent Answered, to, from resource.Address, record string) bool
+	// them talk until one of them hangs up or ctx ends. It returns one of the
+	// API's hang-up reasons when the person did not answer, cancel when the agent
+	// did not wait for that or ctx ended; empty after a conversation. The agent's
+	// call is over then, or soon.
+	CallBack(ctx context.Context, b Callback) (reason string)
+}
+
+// Callback asks for a person who was promised a call.
+type Callback struct {
+	Agent    Answered
+	To, From resource.Address
+	Timeout  time.Duration
+	Record   string              // wav, mp3 or empty
+	Answered func(callID string) // told when the person has answered
 }
 
 // Ledger keeps what users see of queues: rows, each with its events in one

@@ -44,7 +44,7 @@ func (l StoreLedger) Agent(row resource.Agent, events ...string) {
 
 func updateAgent(tx *store.Tx, row resource.Agent, events ...string) error {
 	stored, err := rows.Agents.Update(tx, row.CustomerID, row.ID, func(a *resource.Agent) error {
-		a.Status, a.TMStatus, a.CallID, a.CallsTaken = row.Status, row.TMStatus, row.CallID, row.CallsTaken
+		a.Status, a.TMStatus, a.CallID, a.CallsTaken, a.PhoneLost = row.Status, row.TMStatus, row.CallID, row.CallsTaken, row.PhoneLost
 		return nil
 	})
 	if err != nil {
@@ -91,11 +91,13 @@ func gone(err error) error {
 
 // Recover closes what the last process took with it: callers that were in a
 // queue end with the reason restart, and agents that had a call are available.
+// Callbacks that were promised stay; Resume takes them up.
 func (l StoreLedger) Recover(ctx context.Context) error {
 	open, err := rows.Queuecalls.Find(ctx, l.DB, rows.KeyLive, "1")
 	if err != nil {
 		return err
 	}
+	open = slices.DeleteFunc(open, promised)
 	agents, err := rows.Agents.Everything(ctx, l.DB)
 	if err != nil {
 		return err
@@ -129,6 +131,25 @@ func (l StoreLedger) Recover(ctx context.Context) error {
 		}
 		return nil
 	})
+}
+
+// promised reports whether a queuecall is a callback whose person has yet to be
+// reached.
+func promised(q *resource.Queuecall) bool { return q.Callback != nil && q.Status != string(Service) }
+
+// Resume gives a centre that knows its queues the callbacks that the last process
+// promised. Agents may be rung at once.
+func (l StoreLedger) Resume(ctx context.Context, c *Centre) error {
+	open, err := rows.Queuecalls.Find(ctx, l.DB, rows.KeyLive, "1")
+	if err != nil {
+		return err
+	}
+	for _, q := range open {
+		if promised(q) {
+			c.Resume(*q)
+		}
+	}
+	return nil
 }
 
 // closeVisit ends the row of a caller that was in a queue, and counts it as

@@ -26,7 +26,8 @@ func TestRestart(t *testing.T) {
 	}
 	visits := []resource.Queuecall{
 		{Identity: own("waits"), QueueID: "q", Status: "waiting", Position: 3}, {Identity: own("rings"), QueueID: "q", Status: "connecting"},
-		{Identity: own("talks"), QueueID: "q", Status: "service"}, {Identity: own("over"), QueueID: "q", Status: "done", EndReason: "answered"},
+		{Identity: own("talks"), QueueID: "q", Status: "service"}, {Identity: own("promised"), QueueID: "q", Status: "connecting", Callback: &resource.Callback{Tries: 1}},
+		{Identity: own("over"), QueueID: "q", Status: "done", EndReason: "answered"},
 	}
 	write(t, db, func(tx *store.Tx) error {
 		for i := range agents {
@@ -57,7 +58,7 @@ func TestRestart(t *testing.T) {
 	if !slices.Equal(told, want) {
 		t.Errorf("told %q, want %q", told, want)
 	}
-	for id, reason := range map[string]string{"waits": "restart", "rings": "restart", "talks": "restart", "over": "answered"} {
+	for id, reason := range map[string]string{"waits": "restart", "rings": "restart", "talks": "restart", "over": "answered", "promised": ""} {
 		if q, err := rows.Queuecalls.Load(ctx, db, "c", id); err != nil || q.EndReason != reason || q.Position != 0 {
 			t.Errorf("queuecall %s: %+v, %v", id, q, err)
 		}
@@ -72,6 +73,19 @@ func TestRestart(t *testing.T) {
 	s, err := c.Stats("c", "q")
 	if err != nil || s.Agents[Available] != 4 || s.Agents[Busy] != 1 || s.Agents[Away] != 1 || s.Waiting != 0 {
 		t.Errorf("stats %+v, %v", s, err)
+	}
+	c.SetStatus("c", "there", Away) // nobody may be rung here
+	for _, id := range []string{"ringing", "talking", "wrapping"} {
+		c.SetStatus("c", id, Away)
+	}
+	if err := ledger.Resume(ctx, c); err != nil || c.Place("c", "promised") != 1 {
+		t.Errorf("the callback is at place %d, %v", c.Place("c", "promised"), err)
+	}
+	if err := db.Flush(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if q, err := rows.Queuecalls.Load(ctx, db, "c", "promised"); err != nil || q.Status != "waiting" || q.Callback.Tries != 1 {
+		t.Errorf("the callback %+v, %v", q, err)
 	}
 	if q, err := rows.Queues.Load(ctx, db, "c", "q"); err != nil || q.TotalAbandonedCount != 7 || len(q.WaitQueuecallIDs) != 0 {
 		t.Errorf("queue %+v, %v", q, err)

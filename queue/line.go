@@ -271,6 +271,18 @@ func (l *Line) SetStatus(now time.Time, agentID, status string) bool {
 	return true
 }
 
+// Wish is what an agent would be if it were not for calls and their wrap-up.
+func (l *Line) Wish(agentID string) string {
+	a := l.agents[agentID]
+	switch {
+	case a == nil:
+		return ""
+	case a.onCall, a.elsewhere(), a.status == WrapUp, a.status == Ringing:
+		return cmp.Or(a.next, Available)
+	}
+	return a.status
+}
+
 // Tick does what is due: ends of wrap-up and rest, and skills asked for less
 // strictly. It is called at the time that Next tells, or earlier.
 func (l *Line) Tick(now time.Time) {

@@ -333,25 +333,51 @@ func TestTagsChange(t *testing.T) {
 	b.want("the agent learns", "c2-d")
 }
 
-func TestPace(t *testing.T) {
+func TestOutlook(t *testing.T) {
 	b := newBench(t, plain)
-	if b.Pace("q") != 0 {
-		t.Error("a pace without agents")
+	wait := func(queue string, place int) time.Duration { return b.Outlook(queue).Wait(place, b.now) }
+	if wait("q", 1) != 0 {
+		t.Error("an outlook without agents")
 	}
 	b.SetAgent(b.now, "a", Profile{}, Available)
 	b.SetAgent(b.now, "d", Profile{}, Available)
-	if got := b.Pace("q"); got != firstCycle/2 {
-		t.Errorf("pace %v at first", got)
+	if got := wait("q", 1); got != firstCycle/2 {
+		t.Errorf("%v at first", got)
 	}
 	b.join("c", "q")
 	b.Accepted(b.now, "c", b.Take().Offers[0].Agent)
 	b.pass(time.Minute)
 	b.Leave(b.now, "c")
 	b.Released(b.now, "a")
-	if got := b.Pace("q"); got != 30*time.Second {
-		t.Errorf("pace %v after a call of a minute", got)
+	if got := wait("q", 3); got != 90*time.Second {
+		t.Errorf("%v for the third after a call of a minute", got)
 	}
-	if estimate(3, b.Pace("q")) != 90 {
-		t.Error("estimate")
+}
+
+// TestOutlookOverQueues holds that who waits elsewhere for the same agents is
+// counted: those who came before, and all of a higher priority.
+func TestOutlookOverQueues(t *testing.T) {
+	b := newBench(t, map[string]Rules{"q": {Tags: []string{"q"}}, "r": {Tags: []string{"r"}}, "vip": {Tags: []string{"vip"}, Priority: 1}},
+		"a:q r vip", "d:r")
+	for _, q := range []string{"q", "r"} { // a is taken, then d
+		b.join("first "+q, q)
+		b.Accepted(b.now, "first "+q, b.Take().Offers[0].Agent)
+	}
+	for i := range 4 {
+		b.join(fmt.Sprint("before", i), "r")
+	}
+	b.pass(time.Second)
+	came := b.now
+	b.join("mine", "q")
+	b.pass(time.Second)
+	b.join("after", "r")
+	b.join("rich", "vip")
+	// Its own place, half of the four before it in r, where one of two agents is
+	// ours, and the one of the higher priority.
+	if got, want := b.Outlook("q").Wait(1, came), (1+2+1)*firstCycle; got != want {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if got := b.Outlook("vip").Wait(1, b.now); got != firstCycle {
+		t.Errorf("%v with the highest priority", got)
 	}
 }

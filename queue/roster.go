@@ -136,7 +136,7 @@ func (q *line) inLine() []string {
 // Waits returns how many callers of a queue are not served yet.
 func (l *Line) Waits(queueID string) int {
 	if q := l.queues[queueID]; q != nil {
-		return len(q.hungry) + len(q.ringing)
+		return q.waits()
 	}
 	return 0
 }
@@ -178,26 +178,6 @@ func (q *line) learn(d time.Duration) {
 	q.cycle += (d - q.cycle) / 8
 }
 
-// Pace is how long it takes on average until another caller of a queue is
-// served; zero when nobody who serves it is logged in. An agent of several
-// queues counts for each, so it is a lower bound.
-func (l *Line) Pace(queueID string) time.Duration {
-	q := l.queues[queueID]
-	if q == nil {
-		return 0
-	}
-	staff := 0
-	for a := range q.members {
-		if a.loggedIn() {
-			staff++
-		}
-	}
-	if staff == 0 {
-		return 0
-	}
-	return cmp.Or(q.cycle, firstCycle) / time.Duration(staff)
-}
-
 // Place is the place, from 1, that somebody who joined a queue's line at a time
 // would have now.
 func (l *Line) Place(queueID string, joined time.Time) int {
@@ -208,6 +188,17 @@ func (l *Line) Place(queueID string, joined time.Time) int {
 	c := &caller{joined: joined, arrival: l.arrived + 1}
 	waits, _ := q.hungry.find(c)
 	rung, _ := q.ringing.find(c)
+	return waits + rung + 1
+}
+
+// PlaceOf is the place, from 1, of a caller in line; 0 for others.
+func (l *Line) PlaceOf(callerID string) int {
+	c := l.callers[callerID]
+	if c == nil || c.state == Service {
+		return 0
+	}
+	waits, _ := c.queue.hungry.find(c)
+	rung, _ := c.queue.ringing.find(c)
 	return waits + rung + 1
 }
 

@@ -12,6 +12,7 @@ const defaultLevel = 20 * time.Second
 // tally is what is counted of a queue since the start.
 type tally struct {
 	joined, answered, inLevel, abandoned, done int
+	calledBack                                 int
 	waited, talkedFor                          time.Duration
 }
 
@@ -41,11 +42,13 @@ type Stats struct {
 	QueueID               string         `json:"queue_id"`
 	Waiting               int            `json:"waiting"`
 	LongestWait           int            `json:"longest_wait"`
+	Callbacks             int            `json:"callbacks"`     // promised; waiting counts those that are in line
 	WaitEstimate          int            `json:"wait_estimate"` // of the next caller
 	Serving               int            `json:"serving"`
 	Joined                int            `json:"joined"`
 	Answered              int            `json:"answered"`
 	AnsweredInServiceTime int            `json:"answered_in_service_level"`
+	CalledBack            int            `json:"called_back"`   // people who answered their callback
 	ServiceLevel          float64        `json:"service_level"` // percent of the answered
 	ServiceLevelTime      int            `json:"service_level_time"`
 	Abandoned             int            `json:"abandoned"`
@@ -68,8 +71,9 @@ func (c *Centre) Stats(customerID, queueID string) (Stats, error) {
 		t := d.tally
 		s.Waiting, s.Serving, s.Agents = f.line.Waits(queueID), len(d.serving), f.line.Staff(queueID)
 		s.LongestWait = int(f.longestWait(now, queueID).Milliseconds())
-		s.WaitEstimate = estimate(s.Waiting+1, f.line.Pace(queueID)) * 1000
+		s.WaitEstimate = seconds(f.line.Outlook(queueID).Wait(s.Waiting+1, now)) * 1000
 		s.Joined, s.Answered, s.AnsweredInServiceTime, s.Abandoned = t.joined, t.answered, t.inLevel, t.abandoned
+		s.CalledBack, s.Callbacks = t.calledBack, f.callbacks(queueID)
 		s.ServiceLevelTime = int(d.level().Milliseconds())
 		if t.answered > 0 {
 			s.ServiceLevel = 100 * float64(t.inLevel) / float64(t.answered)
@@ -80,6 +84,16 @@ func (c *Centre) Stats(customerID, queueID string) (Stats, error) {
 		}
 	})
 	return s, err
+}
+
+// callbacks is how many people of a queue have yet to be called back.
+func (f *floor) callbacks(queueID string) (n int) {
+	for _, v := range f.visits {
+		if v.back && v.served.IsZero() && v.row.QueueID == queueID {
+			n++
+		}
+	}
+	return n
 }
 
 // longestWait is how long the first in a line has waited.

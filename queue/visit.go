@@ -27,7 +27,9 @@ type visit struct {
 	arrived  time.Time // the system of queues
 	served   time.Time
 	attempts map[string]*attempt
-	back     bool // the person has hung up and is called back
+	back     bool   // the person has hung up and is called back
+	taken    bool   // an agent took it; one who is called back has yet to answer
+	personID string // the call of one who was called back
 	shown    [2]int
 	next     string // the queue that the agent transferred the caller to
 }
@@ -56,23 +58,30 @@ func (v *visit) withdraw(agentID string) {
 }
 
 // serve gives the caller to an agent.
-func (v *visit) serve(side Answered, d *desk) {
+func (v *visit) serve(side Answered) {
 	ctx, cancel := context.WithCancelCause(v.ctx)
 	v.talk = service{agent: side, id: v.row.ServiceAgentID, ctx: ctx, cancel: cancel}
-	limit := milliseconds(v.queue.ServiceTimeout)
-	if d != nil {
-		limit = milliseconds(d.row.ServiceTimeout)
+	v.taken = true
+	if !v.back {
+		close(v.decided)
 	}
-	if limit > 0 {
-		t := time.AfterFunc(limit, func() { cancel(errTimeout) })
-		context.AfterFunc(ctx, func() { t.Stop() })
+}
+
+// limit ends the conversation of a visit after its queue's service_timeout.
+func (f *floor) limit(v *visit) {
+	most := milliseconds(v.queue.ServiceTimeout)
+	if d := f.desks[v.row.QueueID]; d != nil {
+		most = milliseconds(d.row.ServiceTimeout)
 	}
-	close(v.decided)
+	if most > 0 {
+		t := time.AfterFunc(most, func() { v.talk.cancel(errTimeout) })
+		context.AfterFunc(v.talk.ctx, func() { t.Stop() })
+	}
 }
 
 // place tells the caller's flow where in the line it is.
-func (v *visit) place(n int, pace time.Duration) {
-	wait := estimate(n, pace)
+func (v *visit) place(n int, left time.Duration) {
+	wait := seconds(left)
 	if v.shown == [2]int{n, wait} || v.back {
 		return
 	}
@@ -141,6 +150,7 @@ func (f *floor) admit(ctx context.Context, now time.Time, d *desk, who Visitor, 
 	v := &visit{who: who, queue: d.row, ctx: ctx, decided: make(chan struct{}), over: make(chan struct{}),
 		joined: now, arrived: arrived, attempts: map[string]*attempt{}}
 	v.row = f.newRow(d, who)
+	v.row.TMJoined = stamp(arrived)
 	f.visits[v.row.ID] = v
 	d.row.TotalIncomingCount++
 	d.tally.joined++
@@ -150,7 +160,7 @@ func (f *floor) admit(ctx context.Context, now time.Time, d *desk, who Visitor, 
 	v.who.Line.Set("voipbin.queuecall.timeout_wait", strconv.Itoa(d.row.WaitTimeout))
 	v.who.Line.Set("voipbin.queuecall.timeout_service", strconv.Itoa(d.row.ServiceTimeout))
 	v.row.Position = f.line.Place(d.row.ID, arrived)
-	v.place(v.row.Position, f.line.Pace(d.row.ID))
+	v.place(v.row.Position, f.line.Outlook(d.row.ID).Wait(v.row.Position, arrived))
 	f.c.cfg.Ledger.Visit(v.row, who, true, event.QueuecallCreated)
 	f.line.Join(now, v.row.ID, d.row.ID, arrived)
 	return v
@@ -310,26 +320,9 @@ func (c *Centre) leave(v *visit, reason string, visited map[string]bool) (result
 	return result, next
 }
 
-// postpone lets a caller go who is to be called back. The visit comes back to
-// its place in line when the caller has hung up.
-func (f *floor) postpone(now time.Time, v *visit) {
-	call := v.ctx
-	v.back, v.ctx = true, context.WithoutCancel(v.ctx)
-	f.line.Leave(now, v.row.ID)
-	v.row.Status, v.row.ServiceAgentID = string(Waiting), ""
-	f.save(v)
-	context.AfterFunc(call, func() {
-		f.c.with(f.customerID, func(f *floor, now time.Time) {
-			if f.visits[v.row.ID] == v && !f.line.Join(now, v.row.ID, v.row.QueueID, v.arrived) {
-				f.abandon(now, v, "kicked") // the queue is gone
-			}
-		})
-	})
-}
-
 // kick ends a visit in whatever state it is.
 func (f *floor) kick(now time.Time, v *visit, reason string) {
-	if !v.served.IsZero() {
+	if v.taken {
 		v.talk.cancel(errKicked)
 		return
 	}
@@ -390,12 +383,4 @@ func (f *floor) done(now time.Time, v *visit, reason string) {
 	f.save(v, event.QueuecallDone)
 	close(v.over)
 	f.soil(v.row.QueueID)
-}
-
-// callBack calls the person of a visit for the agent whose turn it is.
-func (c *Centre) callBack(v *visit) {
-	if !c.cfg.Switch.CallBack(v.talk.ctx, v.talk.agent, v.who.Party, v.who.Dialled, v.queue.Record) {
-		c.cfg.Logger.Info("callback not answered", "queuecall", v.row.ID, "to", v.who.Party.Target)
-	}
-	c.finish(v)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -100,18 +101,41 @@ func (q queues) Supervise(ctx context.Context, customerID, queuecallID, mode str
 	if !up {
 		return resource.Call{}, refusal{"FAILED_PRECONDITION", "CALL_ALREADY_HANGUP", fmt.Errorf("call %s has ended", callerID)}
 	}
-	c, cause := x.Ring(ctx, call.RingOptions{CustomerID: customerID, Source: party.Snapshot().Source,
-		Destinations: []resource.Address{to}, Timeout: superviseRing})
-	if c == nil {
-		return resource.Call{}, refusal{"FAILED_PRECONDITION", "NO_ANSWER", fmt.Errorf("%s: %s", to.Target, cause.Connect)}
-	}
+	placed := make(chan *call.Call, 1)
 	go func() {
+		defer close(placed)
+		ringing, cancel := context.WithCancel(q.s.live)
+		defer cancel()
+		defer context.AfterFunc(party.Context(), cancel)() // nobody is rung for what is over
+		c, _ := x.Ring(ringing, call.RingOptions{CustomerID: customerID, Source: party.Snapshot().Source,
+			Destinations: []resource.Address{to}, Timeout: superviseRing, Placed: func(c *call.Call) {
+				select {
+				case placed <- c:
+				default: // another phone of the same supervisor
+				}
+			}})
+		if c == nil {
+			return
+		}
 		if err := c.Supervise(q.s.live, party, mode); err != nil {
 			q.s.log.Info("not supervised: the conversation is over", "queuecall", queuecallID, "error", err)
 		}
 		c.Hangup(call.CauseOf(call.ReasonNormal))
 	}()
-	return c.Snapshot(), nil
+	select {
+	case c, ok := <-placed:
+		if !ok {
+			return resource.Call{}, refusal{"FAILED_PRECONDITION", "NO_ANSWER", fmt.Errorf("%s can't be called", to.Target)}
+		}
+		return c.Snapshot(), nil
+	case <-ctx.Done():
+		return resource.Call{}, context.Cause(ctx)
+	}
+}
+
+// Place implements api.Placer.
+func (q queues) Place(customerID, queuecallID string) int {
+	return q.s.queues.Place(customerID, queuecallID)
 }
 
 // unknownAs gives a queue's error the API's words.
@@ -278,15 +302,24 @@ func (r agentRinger) Ring(ctx context.Context, o queue.Ring) queue.Answered {
 }
 
 // CallBack implements queue.Switch.
-func (r agentRinger) CallBack(ctx context.Context, agent queue.Answered, to, from resource.Address, record string) bool {
-	c := agent.(agentCall).c
+func (r agentRinger) CallBack(ctx context.Context, b queue.Callback) string {
+	c := b.Agent.(agentCall).c
 	stop := func() {}
 	defer func() { stop() }()
 	res, err := c.Connect(ctx, call.ConnectOptions{
-		Source: &from, Destinations: []resource.Address{to},
-		Talking: func(*call.Call) { stop = recordInto(ctx, c, record) },
+		Source: &b.From, Destinations: []resource.Address{b.To}, RingTimeout: b.Timeout,
+		Talking: func(person *call.Call) {
+			b.Answered(person.ID())
+			stop = recordInto(ctx, c, b.Record)
+		},
 	})
-	return err == nil && res.Result == call.ConnectAnswered
+	switch {
+	case res.Result == call.ConnectAnswered && err == nil:
+		return ""
+	case err != nil || c.Context().Err() != nil:
+		return call.ReasonCancel
+	}
+	return cmp.Or(res.Cause.Reason, call.ReasonFailed)
 }
 
 // agentCodes are what agents dial on their phones to say whether they take
@@ -330,8 +363,8 @@ func sitsAt(a resource.Agent, e *resource.Extension) bool {
 	return false
 }
 
-// phoneChanged logs agents out whose last phone is gone. One that is back is
-// rung again at once, if its agent is available.
+// phoneChanged logs agents out whose last phone is gone, and lets those whose
+// phone is back be what they were.
 func (s *Server) phoneChanged(customerID, extensionID string, contacts int) {
 	go func() { // the registrar must not wait
 		e, err := rows.Extensions.Load(s.live, s.db, customerID, extensionID)
@@ -341,15 +374,36 @@ func (s *Server) phoneChanged(customerID, extensionID string, contacts int) {
 		for _, a := range s.queues.Agents(customerID) {
 			switch {
 			case !sitsAt(a, e):
-			case contacts > 0 && a.Status == queue.Available:
-				_ = s.queues.SetStatus(customerID, a.ID, queue.Available) // fails only for one deleted since
-			case contacts == 0 && a.Status != queue.Offline && !s.reachable(a):
-				if err := s.queues.SetStatus(customerID, a.ID, queue.Offline); err == nil {
-					s.log.Info("agent logged out: its phone is not registered any more", "agent", a.ID)
-				}
+			case contacts > 0:
+				s.queues.PhoneBack(customerID, a.ID)
+			default:
+				s.logOutUnreachable(a)
 			}
 		}
 	}()
+}
+
+// logOutUnreachable logs an agent out who can't be called at any address.
+func (s *Server) logOutUnreachable(a resource.Agent) {
+	if !s.reachable(a) && s.queues.PhoneLost(a.CustomerID, a.ID) {
+		s.log.Info("agent logged out: its phone is not registered any more", "agent", a.ID)
+	}
+}
+
+// resumeQueues goes on where the last process ended: agents whose registration
+// lapsed meanwhile are logged out, and promised callbacks are taken up. Calls can
+// be placed by now.
+func (s *Server) resumeQueues(ctx context.Context) error {
+	agents, err := rows.Agents.Everything(ctx, s.db)
+	if err != nil {
+		return err
+	}
+	for _, a := range agents {
+		if a.Status != queue.Offline {
+			s.logOutUnreachable(*a)
+		}
+	}
+	return queue.StoreLedger{DB: s.db}.Resume(ctx, s.queues)
 }
 
 // reachable reports whether an agent can be called: at a phone that is

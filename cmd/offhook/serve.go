@@ -420,7 +420,12 @@ func (s *Server) provision(ctx context.Context) error {
 	return nil
 }
 
-func (s *Server) startExchange(ctx context.Context) error { return s.exchange.Start(s.live) }
+func (s *Server) startExchange(ctx context.Context) error {
+	if err := s.exchange.Start(s.live); err != nil {
+		return err
+	}
+	return s.resumeQueues(ctx)
+}
 
 func (s *Server) stopExchange(ctx context.Context) error {
 	s.exchange.Drain(ctx)
