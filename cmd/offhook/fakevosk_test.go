@@ -20,15 +20,16 @@ import (
 
 // People in these tests speak a language of pitches: each phrase is a tone,
 // which a telephone carries whole, and the recognisers below know them all.
+// 1000 Hz says nothing: talk tries lines with it.
 var phrases = []string{
 	500:  "I need help with my order",
 	600:  "goodbye",
 	700:  "I want to talk to a real person",
 	800:  "I need to check my order status",
 	900:  "how can I help you",
-	1000: "mm-hm",
 	1100: "no wait",
 	1200: "thank you",
+	1300: "mm-hm",
 }
 
 // phrase is a text as sound, spoken for d.
