@@ -117,8 +117,9 @@ func (p *sippProcess) until(t *testing.T, what string, signal <-chan struct{}) {
 		p.done <- err
 		p.wait()
 		t.Fatalf("sipp was through before: %s", what)
-	case <-time.After(20 * time.Second):
-		t.Fatalf("%s: not within 20 s", what)
+	case <-time.After(sippTime):
+		trace, _ := os.ReadFile(p.trace) // there is none unless the run is traced
+		t.Fatalf("%s: not within %s\n%s", what, sippTime, trace)
 	}
 }
 
