@@ -48,6 +48,10 @@ type Config struct {
 	// Music gives the music of a class at a rate; nil: the built-in piece for
 	// every class.
 	Music func(class string, rate int) (media.Source, error)
+	// LastAlive is when the process before this one was last known to run, for
+	// the end of calls that it took with it; zero: unknown, then they end with
+	// the last change of their row.
+	LastAlive time.Time
 }
 
 // Exchange holds every live call of this machine. It implements sip.Handler.

@@ -115,7 +115,7 @@ func (x *Exchange) recover(ctx context.Context) error {
 	finished := make([]resource.Event, len(recordings))
 	for i, r := range recordings {
 		f := files[x.RecordingFile(r)]
-		r.Status, r.EndReason, r.TMEnd = "ended", ReasonRestart, resource.Now()
+		r.Status, r.EndReason, r.TMEnd = "ended", ReasonRestart, x.lastSeen(r.TMStart)
 		r.Duration, r.Size = f.Duration.Round(time.Millisecond).Seconds(), f.Size
 		finished[i] = x.RecordingFinished(*r)
 	}
@@ -129,7 +129,7 @@ func (x *Exchange) recover(ctx context.Context) error {
 			return err
 		}
 		for _, c := range calls {
-			if err := closeCall(tx, c); err != nil {
+			if err := x.closeCall(tx, c); err != nil {
 				return err
 			}
 		}
@@ -146,14 +146,26 @@ func (x *Exchange) recover(ctx context.Context) error {
 	})
 }
 
+// lastSeen is when something that was up when the last process died is known to
+// have been up last: not before changed, the last that was written of it.
+func (x *Exchange) lastSeen(changed *time.Time) *time.Time {
+	end := resource.Now()
+	if at := x.cfg.LastAlive.UTC().Truncate(time.Microsecond); !at.IsZero() && at.Before(*end) {
+		end = &at
+	}
+	if changed != nil && (changed.After(*end) || x.cfg.LastAlive.IsZero()) {
+		end = changed
+	}
+	return end
+}
+
 // closeCall ends a row whose call the last process took with it.
-func closeCall(tx *store.Tx, c *resource.Call) error {
-	now := resource.Now()
-	c.Status, c.TMHangup, c.Action = resource.StatusHangup, now, nil
+func (x *Exchange) closeCall(tx *store.Tx, c *resource.Call) error {
+	c.Status, c.TMHangup, c.Action = resource.StatusHangup, x.lastSeen(c.TMUpdate), nil
 	c.HangupBy, c.HangupReason = "local", ReasonRestart
 	c.HangupDetail = "the server was restarted while the call was up"
-	if c.TMProgressing != nil && c.TMUpdate != nil {
-		c.Duration = max(0, int(c.TMUpdate.Sub(*c.TMProgressing).Seconds()))
+	if c.TMProgressing != nil {
+		c.Duration = max(0, int(c.TMHangup.Sub(*c.TMProgressing).Seconds()))
 	}
 	if err := rows.Calls.Put(tx, c); err != nil {
 		return err

@@ -129,6 +129,23 @@ func (b *process) start() {
 	}
 }
 
+// beats waits until the process has written that it ran at a time that suits.
+func (b *process) beats(suits func(at time.Time) bool) time.Time {
+	b.t.Helper()
+	f, err := os.Open(filepath.Join(b.dir, "server"))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer f.Close()
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); <-time.After(20 * time.Millisecond) {
+		if p := readPulse(f); suits(p.alive) {
+			return p.alive
+		}
+	}
+	b.t.Fatal("no heartbeat that suits within 30 s")
+	return time.Time{}
+}
+
 // signal sends a signal to the process; SIGKILL also waits for its end.
 func (b *process) signal(s syscall.Signal) {
 	b.t.Helper()
@@ -236,6 +253,10 @@ func TestKilled(t *testing.T) {
 	var up struct{ Result []resource.Call }
 	b.do("GET", "/calls", nil, &up)
 
+	// Nothing of the call changes for a while, and yet it lasted.
+	answered := *up.Result[0].TMProgressing
+	seen := b.beats(func(at time.Time) bool { return at.Sub(answered) > 2*time.Second })
+
 	b.signal(syscall.SIGKILL)
 	b.start()
 
@@ -243,6 +264,8 @@ func TestKilled(t *testing.T) {
 	b.do("GET", "/calls/"+up.Result[0].ID, nil, &row)
 	if row.Status != "hangup" || row.HangupReason != "restart" || row.TMHangup == nil {
 		t.Errorf("the call after the restart: %+v", row)
+	} else if row.Duration < 2 || row.TMHangup.Before(seen) {
+		t.Errorf("the call ended %v after %d s, but the server ran until %v", row.TMHangup, row.Duration, seen)
 	}
 	told(t, hooks, "call_hungup", row.ID, `"hangup_reason":"restart"`)
 	var recordings struct{ Result []resource.Recording }

@@ -95,6 +95,7 @@ type Server struct {
 	live    context.Context // ends when background work shall end
 	end     context.CancelFunc
 
+	dir      *dataDir
 	db       *store.DB
 	hub      *event.Hub
 	webhooks *event.Webhooks
@@ -138,6 +139,7 @@ func Start(ctx context.Context, cfg Config, log *slog.Logger, out io.Writer) (*S
 // steps is the order of start; stop goes through it upside down.
 func (s *Server) steps() []step {
 	return []step{
+		{"data_dir", s.takeDataDir, func(context.Context) error { return s.dir.Close() }},
 		{"store", s.startStore, func(context.Context) error { return s.db.Close() }},
 		{"access key", s.startKey, nil},
 		{"events", s.startEvents, s.stopEvents},
@@ -186,10 +188,16 @@ func (s *Server) stop() error {
 	return errors.Join(faults...)
 }
 
-func (s *Server) startStore(ctx context.Context) (err error) {
-	if err := os.MkdirAll(s.cfg.DataDir, 0o700); err != nil {
+// takeDataDir comes before anything is opened in it.
+func (s *Server) takeDataDir(context.Context) (err error) {
+	if s.dir, err = openDataDir(s.cfg.DataDir); err != nil {
 		return err
 	}
+	s.dir.keepBeating(func(err error) { s.log.Warn("heartbeat not written", "error", err) })
+	return nil
+}
+
+func (s *Server) startStore(ctx context.Context) (err error) {
 	s.db, err = store.Open(ctx, store.Options{URL: s.cfg.Store.URL, DataDir: s.cfg.DataDir, Logger: s.log})
 	return err
 }
@@ -319,6 +327,7 @@ func (s *Server) makeExchange(ctx context.Context) (err error) {
 		MaxCalls: s.cfg.MaxCalls, RequireOwnedSource: s.cfg.RequireOwnedSource, Logger: s.log,
 		Run: s.runner.Run, Recorded: s.runner.Recorded, Music: s.music,
 		RecordingURL: func(r resource.Recording) string { return s.api.RecordingURL(r) },
+		LastAlive:    s.dir.lastAlive,
 	})
 	if err != nil {
 		return err
