@@ -45,11 +45,16 @@ func (b *band) scale(w, limit, shift int32) {
 		nb = limit
 	}
 	b.nb = nb
-	v := ilb[nb>>6&31]
-	if s := shift - nb>>11; s < 0 {
-		b.det = v << -s << 2
+	b.det = b.step(shift)
+}
+
+// step is the linear scale factor that belongs to the logarithmic one.
+func (b *band) step(shift int32) int32 {
+	v := ilb[b.nb>>6&31]
+	if s := shift - b.nb>>11; s < 0 {
+		return v << -s << 2
 	} else {
-		b.det = v >> s << 2
+		return v >> s << 2
 	}
 }
 

@@ -1,0 +1,6 @@
+//go:build !amd64
+
+package codec
+
+func newG722Encoder() Encoder { return newPlainEncoder() }
+func newG722Decoder() Decoder { return newPlainDecoder() }

@@ -1,0 +1,5 @@
+//go:build !amd64
+
+package fir
+
+func (p *Pair) run(dst, src []int16, step int) { p.plain(dst, src, step) }
