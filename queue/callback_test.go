@@ -27,6 +27,26 @@ func (d *desktop) promise(call string) {
 	time.Sleep(time.Millisecond)
 }
 
+// answers says how people answer callbacks from now on.
+func (d *desktop) answers(person func(context.Context, Callback) string) {
+	d.mu.Lock()
+	d.person = person
+	d.mu.Unlock()
+}
+
+// called are the people who were called back.
+func (d *desktop) called() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.calledBack)
+}
+
+// row is the queuecall that was written last.
+func (d *desktop) row() (row resource.Queuecall) {
+	d.with("c", func(*floor, time.Time) { row = d.last })
+	return row
+}
+
 // callbacks is a queue whose callbacks are tried every minute for ten minutes.
 func callbacks(q *resource.Queue) {
 	q.CallbackKey, q.CallbackTries, q.CallbackInterval, q.CallbackExpiry = "5", 3, 60_000, 600_000
@@ -44,16 +64,16 @@ func TestCallbackIsTriedAgain(t *testing.T) {
 	inDesktop(t, queueWith(callbacks), func(d *desktop) {
 		d.promise("a")
 		d.agent("anna")
-		d.person = func(context.Context, Callback) string { return "busy" }
+		d.answers(func(context.Context, Callback) string { return "busy" })
 		time.Sleep(30 * time.Second)
 		d.told("a:created a:waiting a:callback a:waiting a:connecting a:callback a:callback")
-		if d.last.Status != "waiting" || d.last.HangupReason != "busy" || d.last.Callback.Tries != 1 {
-			t.Errorf("after the first try: %+v %+v", d.last, d.last.Callback)
+		if row := d.row(); row.Status != "waiting" || row.HangupReason != "busy" || row.Callback.Tries != 1 {
+			t.Errorf("after the first try: %+v %+v", row, row.Callback)
 		}
 		if s, _ := d.Stats("c", "q"); s.Callbacks != 1 || s.Answered+s.CalledBack != 0 || s.Agents[Available] != 1 {
 			t.Errorf("stats %+v", s)
 		}
-		d.person = talks
+		d.answers(talks)
 		time.Sleep(2 * time.Minute)
 		d.told("a:waiting a:connecting a:callback a:serviced a:done(answered)")
 		if s, _ := d.Stats("c", "q"); s.CalledBack != 1 || s.Callbacks != 0 || s.Abandoned != 0 {
@@ -69,8 +89,9 @@ func TestCallbackNobodyAnswers(t *testing.T) {
 		d.promise("a")
 		d.SetStatus("c", "anna", Available)
 		time.Sleep(5 * time.Minute)
-		if d.last.Status != "abandoned" || d.last.EndReason != "callback_unanswered" || d.last.HangupReason != "noanswer" || len(d.calledBack) != 3 {
-			t.Errorf("%+v after %v", d.last, d.calledBack)
+		row := d.row()
+		if row.Status != "abandoned" || row.EndReason != "callback_unanswered" || row.HangupReason != "noanswer" || len(d.called()) != 3 {
+			t.Errorf("%+v after %v", row, d.called())
 		}
 		if s, _ := d.Stats("c", "q"); s.Abandoned != 1 || s.Callbacks != 0 || s.Agents[Available] != 1 {
 			t.Errorf("stats %+v", s)
@@ -82,8 +103,8 @@ func TestCallbackExpires(t *testing.T) {
 	inDesktop(t, queueWith(callbacks), func(d *desktop) {
 		d.promise("a")
 		time.Sleep(11 * time.Minute)
-		if d.last.EndReason != "callback_expired" || len(d.calledBack) != 0 {
-			t.Errorf("%+v after %v", d.last, d.calledBack)
+		if row := d.row(); row.EndReason != "callback_expired" || len(d.called()) != 0 {
+			t.Errorf("%+v after %v", row, d.called())
 		}
 	})
 }
@@ -93,17 +114,17 @@ func TestCallbackExpires(t *testing.T) {
 func TestCallbackBrokenOff(t *testing.T) {
 	inDesktop(t, queueWith(callbacks), func(d *desktop) {
 		left := 5
-		d.person = func(ctx context.Context, b Callback) string {
+		d.answers(func(ctx context.Context, b Callback) string {
 			if left--; left > 0 {
 				return brokenOff
 			}
 			return talks(ctx, b)
-		}
+		})
 		d.promise("a")
 		d.agent("anna")
 		time.Sleep(5 * time.Minute)
-		if d.last.EndReason != "answered" || d.last.Callback.Tries != 1 {
-			t.Errorf("%+v", d.last)
+		if row := d.row(); row.EndReason != "answered" || row.Callback.Tries != 1 {
+			t.Errorf("%+v", row)
 		}
 	})
 }
@@ -132,7 +153,7 @@ func TestCallbackKicked(t *testing.T) {
 	} {
 		for _, deleted := range []bool{false, true} {
 			inDesktop(t, queueWith(callbacks), func(d *desktop) {
-				d.person = c.person
+				d.answers(c.person)
 				d.promise("a")
 				if c.agent {
 					d.agent("anna")
@@ -140,17 +161,17 @@ func TestCallbackKicked(t *testing.T) {
 				time.Sleep(c.after)
 				if deleted {
 					d.DropQueue("c", "q")
-				} else if err := d.Kick(d.t.Context(), "c", d.last.ID); err != nil {
+				} else if err := d.Kick(d.t.Context(), "c", d.row().ID); err != nil {
 					t.Error(err)
 				}
 				time.Sleep(time.Second)
-				ended := d.last.Status == c.status && d.last.EndReason == "kicked"
-				if ended == (deleted && c.keeps) {
-					t.Errorf("%s, deleted %v: %+v", c.name, deleted, d.last)
+				row := d.row()
+				if ended := row.Status == c.status && row.EndReason == "kicked"; ended == (deleted && c.keeps) {
+					t.Errorf("%s, deleted %v: %+v", c.name, deleted, row)
 				}
 				time.Sleep(2 * time.Hour)
-				if d.last.TMEnd == nil || c.agent && d.line("anna") != Available {
-					t.Errorf("%s, deleted %v: at the end %+v, agent %s", c.name, deleted, d.last, d.line("anna"))
+				if d.row().TMEnd == nil || c.agent && d.line("anna") != Available {
+					t.Errorf("%s, deleted %v: at the end %+v, agent %s", c.name, deleted, d.row(), d.line("anna"))
 				}
 			})
 		}
@@ -168,7 +189,7 @@ func (d *desktop) line(agent string) (status string) {
 func TestCallbackKeepsItsPlace(t *testing.T) {
 	inDesktop(t, queueWith(callbacks), func(d *desktop) {
 		d.promise("a")
-		first := d.last
+		first := d.row()
 		time.Sleep(time.Minute)
 		d.Kick(d.t.Context(), "c", first.ID)
 		d.promise("b")
@@ -177,11 +198,11 @@ func TestCallbackKeepsItsPlace(t *testing.T) {
 		if got := d.Place("c", first.ID); got != 1 {
 			t.Errorf("place %d", got)
 		}
-		d.person = talks
+		d.answers(talks)
 		d.agent("anna")
 		time.Sleep(9 * time.Minute)
-		if want := []string{"a", "b"}; !slices.Equal(d.calledBack, want) {
-			t.Errorf("called back %v, want %v", d.calledBack, want)
+		if got, want := d.called(), []string{"a", "b"}; !slices.Equal(got, want) {
+			t.Errorf("called back %v, want %v", got, want)
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,12 +17,13 @@ import (
 // implements Switch and Ledger.
 type desktop struct {
 	*Centre
-	t      *testing.T
-	ring   func(ctx context.Context, r Ring) bool // how agents answer; nil: after a second
-	talk   time.Duration
-	person func(ctx context.Context, b Callback) string // how people answer callbacks; nil: they do not
-	keys   chan byte
+	t    *testing.T
+	ring func(ctx context.Context, r Ring) bool // how agents answer; nil: after a second
+	talk time.Duration
+	keys chan byte
 
+	mu         sync.Mutex
+	person     func(ctx context.Context, b Callback) string // how people answer callbacks; nil: they do not
 	calledBack []string
 	events     []string // the owner's
 	last       resource.Queuecall
@@ -99,11 +101,14 @@ func (d *desktop) Ring(ctx context.Context, r Ring) Answered {
 
 // CallBack implements Switch.
 func (d *desktop) CallBack(ctx context.Context, b Callback) string {
+	d.mu.Lock()
 	d.calledBack = append(d.calledBack, b.To.Target)
-	if d.person == nil {
+	person := d.person
+	d.mu.Unlock()
+	if person == nil {
 		return "noanswer"
 	}
-	return d.person(ctx, b)
+	return person(ctx, b)
 }
 
 func (d *desktop) Wait(ctx context.Context, _ string)             { <-ctx.Done() }

@@ -205,7 +205,12 @@ func stamp(t time.Time) *time.Time {
 }
 
 func (f *floor) save(v *visit, events ...string) {
-	f.c.cfg.Ledger.Visit(v.row, v.who, false, events...)
+	row := v.row
+	if row.Callback != nil {
+		b := *row.Callback // the ledger writes it later
+		row.Callback = &b
+	}
+	f.c.cfg.Ledger.Visit(row, v.who, false, events...)
 }
 
 // attempt rings an agent for a caller. An attempt for the same agent that was
