@@ -21,11 +21,11 @@ func (s *Stack) handle(m sipmsg.Message, f *flow) {
 	case *sipmsg.Request:
 		s.handleRequest(m, f)
 	case *sipmsg.Response:
-		s.handleResponse(m)
+		s.handleResponse(m, f)
 	}
 }
 
-func (s *Stack) handleResponse(res *sipmsg.Response) {
+func (s *Stack) handleResponse(res *sipmsg.Response, f *flow) {
 	if !wellFormed(res) {
 		return
 	}
@@ -36,9 +36,11 @@ func (s *Stack) handleResponse(res *sipmsg.Response) {
 	s.mu.Lock()
 	c := s.clients[key]
 	s.mu.Unlock()
-	if c != nil {
-		c.receive(res)
+	if c == nil {
+		s.handleStray(res, f)
+		return
 	}
+	c.receive(res)
 }
 
 func (s *Stack) handleRequest(req *sipmsg.Request, f *flow) {

@@ -200,12 +200,33 @@ func (d *Dialog) accepted(res *sipmsg.Response) {
 		d.offer.remote = sdp
 	}
 	if d.out.opts.Offer != nil || d.offer.answeredEarly {
-		d.sendAck(d.invite, res, nil)
-		d.tell(func(h DialogHandler) { h.Answered(sdp) })
+		d.acknowledge(res, func() { d.tell(func(h DialogHandler) { h.Answered(sdp) }) })
 		return
 	}
 	d.answerLate(d.invite, res, func() {
 		d.tell(func(h DialogHandler) { h.Answered(nil) })
+	})
+}
+
+// acknowledge sends the ACK of the 2xx that made the dialog, after Heard has
+// returned where there is one; then done is called, mu held both times.
+func (d *Dialog) acknowledge(res *sipmsg.Response, done func()) {
+	heard := d.out.opts.Heard
+	if heard == nil {
+		d.sendAck(d.invite, res, nil)
+		done()
+		return
+	}
+	owed := &owedAck{d.invite, res}
+	d.offer.owed = owed
+	d.tell(func(DialogHandler) {
+		heard()
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if d.offer.owed == owed { // else hung up meanwhile
+			d.payAck(nil)
+			done()
+		}
 	})
 }
 

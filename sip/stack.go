@@ -41,6 +41,10 @@ type Config struct {
 	// Filter is asked before anything of src is parsed or remembered; false
 	// drops silently. It must not block.
 	Filter func(src netip.AddrPort) bool
+	// Stray is told of final responses to INVITEs that this process did not send,
+	// by Call-ID; true has a 2xx acknowledged and hung up. It must not block. May
+	// be nil.
+	Stray func(callID string, status int) bool
 	// ConnectionLost is told of every stream connection that has ended, accepted
 	// or dialled, when nothing is read from it any more; nil: nobody is told. It
 	// must not block.

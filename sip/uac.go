@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -29,6 +30,11 @@ type InviteOptions struct {
 	FirstResponse time.Duration // without any response by then: Ended with 408, as a dead route; 0: 32 s (Timer B)
 	MaxForwards   int           // 70 when 0
 	NoReliability bool          // do not offer 100rel
+	CallID        string        // empty: a random one
+	// Heard is called when the peer has answered, before that is acknowledged: what
+	// it writes down is known of every call that the peer holds for answered. It
+	// may block for a while; the peer sends its answer again meanwhile. May be nil.
+	Heard func()
 }
 
 // inviteClient is the initial INVITE of an outbound dialog.
@@ -107,7 +113,7 @@ func newOutbound(s *Stack, opts InviteOptions, next hop, f *flow, h DialogHandle
 		host, _ = s.advertised(f)
 	}
 	d := &Dialog{
-		stack: s, callID: newCallID(), localTag: newTag(), done: make(chan struct{}),
+		stack: s, callID: cmp.Or(clean(opts.CallID), newCallID()), localTag: newTag(), done: make(chan struct{}),
 		state: calling, target: *opts.To.Clone(), source: f, localSeq: initialSeq(),
 		contact: opts.ContactUser, handler: h,
 		out: &inviteClient{opts: opts, hop: next, forks: map[string]*Dialog{}, reliable: map[string]uint32{}},
