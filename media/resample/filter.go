@@ -1,6 +1,11 @@
 package resample
 
-import "math"
+import (
+	"math"
+	"slices"
+
+	"offhook/media/fir"
+)
 
 // The transition band as a part of the lower rate: telephone audio ends at
 // 3400 Hz, and everything from 4000 Hz on would fold back at 8000 Hz. Kaiser's
@@ -19,6 +24,12 @@ type filter struct {
 	taps     int         // of one phase
 	phases   [][]float32 // by phase, oldest input first
 	delay    int         // output samples
+
+	// Between a rate and its double, which is what G.722 and telephone bands
+	// cost in a call: the same in integers, two output samples at a time, so
+	// many input samples apart.
+	pair *fir.Pair
+	step int
 }
 
 func design(from, to int) *filter {
@@ -46,7 +57,63 @@ func design(from, to int) *filter {
 			f.phases[p][k] /= float32(sum)
 		}
 	}
+	f.integrate()
 	return f
+}
+
+// integrate makes the pair of integer filters for the ratios 2:1 and 1:2.
+func (f *filter) integrate() {
+	if f.up*f.down != 2 {
+		return
+	}
+	// One phase of two or two of one: the taps in the order of time, newest first.
+	line := make([]float64, f.up*f.taps)
+	for i := range line {
+		line[i] = float64(f.phases[i%f.up][f.taps-1-i/f.up])
+	}
+	whole, shift := integers(line, f.up)
+	at := func(p, k int) int16 { return whole[(f.taps-1-k)*f.up+p] }
+	if f.up == 2 {
+		first, second := make([]int16, f.taps), make([]int16, f.taps)
+		for k := range f.taps {
+			first[k], second[k] = at(0, k), at(1, k)
+		}
+		f.pair, f.step = fir.NewPair(first, second, shift, true), 1
+		return
+	}
+	// The second output sample is two input samples after the first.
+	first, second := make([]int16, f.taps+2), make([]int16, f.taps+2)
+	for k := range f.taps {
+		first[k], second[k+2] = at(0, k), at(0, k)
+	}
+	f.pair, f.step = fir.NewPair(first, second, shift, true), 4
+}
+
+// integers rounds taps, with as many bits behind the point as leaves every sum
+// within 32 bits. What rounding takes from one tap the next ones give back, so
+// that its noise lies in the pass band, where it is a hundredth of a decibel, and
+// not in the stop band, the upper half of the line's spectrum: the error passes a
+// filter with zeros at the cosines c1 and c2, which is least there at its worst.
+func integers(line []float64, up int) (whole []int16, shift uint) {
+	const c1, c2 = -0.1464, -0.8536
+	back := [4]float64{-2 * (c1 + c2), 2 + 4*c1*c2, -2 * (c1 + c2), 1}
+	sums := make([]float64, up)
+	for i, h := range line {
+		sums[i%up] += math.Abs(h)
+	}
+	for shift = 15; slices.Max(sums)*float64(int(1)<<shift) > 65000; shift-- {
+	}
+	whole = make([]int16, len(line))
+	var past [4]float64
+	for i, h := range line {
+		v := h * float64(int(1)<<shift)
+		for j, e := range past {
+			v += back[j] * e
+		}
+		whole[i] = int16(math.Round(v))
+		past = [4]float64{float64(whole[i]) - v, past[0], past[1], past[2]}
+	}
+	return whole, shift
 }
 
 func sinc(x float64) float64 {

@@ -1,5 +1,7 @@
 // Package resample changes the sample rate of streaming PCM with a polyphase
-// Kaiser-windowed FIR filter.
+// Kaiser-windowed FIR filter: flat within 0.1 dB up to 0.425 of the lower rate,
+// 66 dB down from its half on. Between a rate and its double it works in integers,
+// with the same promise.
 package resample
 
 import "sync"
@@ -11,6 +13,7 @@ type Resampler struct {
 	to     int
 	phase  int       // position of the next output sample after the next input sample, in 1/up input samples
 	hist   []float32 // the last taps-1 input samples, then room for a block
+	past   []int16   // the same where the filter is a pair of integer ones
 }
 
 // block is how many input samples are filtered at a time, at most.
@@ -24,7 +27,11 @@ func New(from, to int) *Resampler {
 	r := &Resampler{from: from, to: to}
 	if from != to {
 		r.filter = shared.load(from, to)
-		r.hist = make([]float32, r.filter.taps-1+block)
+		if f := r.filter; f.pair != nil {
+			r.past = make([]int16, block+f.pair.Taps()+f.step)
+		} else {
+			r.hist = make([]float32, f.taps-1+block)
+		}
 	}
 	return r
 }
@@ -42,7 +49,11 @@ func (r *Resampler) Process(dst, src []int16) int {
 	n := 0
 	for len(src) > 0 {
 		k := min(block, len(src))
-		n += r.step(dst[n:], src[:k])
+		if r.past != nil {
+			n += r.double(dst[n:], src[:k])
+		} else {
+			n += r.step(dst[n:], src[:k])
+		}
 		src = src[k:]
 	}
 	return n
@@ -68,6 +79,26 @@ func (r *Resampler) step(dst, src []int16) int {
 	}
 	r.phase = p - end
 	copy(r.hist, r.hist[len(src):len(src)+keep])
+	return n
+}
+
+// double is step with the pair of integer filters.
+func (r *Resampler) double(dst, src []int16) int {
+	f := r.filter
+	keep := f.taps - 1
+	copy(r.past[keep:], src)
+	all := r.Len(len(src))
+	n := min(all, len(dst))
+	if first := r.phase / f.up; n > 0 {
+		done := 2 * f.pair.Run(dst[:n&^1], r.past[first:], f.step)
+		if done < n { // the second of the last two is not due yet
+			var two [2]int16
+			f.pair.Run(two[:], r.past[first+done/2*f.step:], f.step)
+			dst[done] = two[0]
+		}
+	}
+	r.phase += all*f.down - len(src)*f.up
+	copy(r.past, r.past[len(src):len(src)+keep])
 	return n
 }
 
@@ -109,6 +140,7 @@ func (r *Resampler) Align(n int) {
 func (r *Resampler) Reset() {
 	r.phase = 0
 	clear(r.hist)
+	clear(r.past)
 }
 
 // dot is the inner product; four sums keep the processor's adders busy.
