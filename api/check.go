@@ -83,13 +83,15 @@ func (c *check) addresses(path string, list []resource.Address) {
 	}
 }
 
-// refers asks for an object of the same customer; an empty id refers to nothing.
+// refers asks for an object of the same customer, which may come in the same
+// provisioning file; an empty id refers to nothing.
 func refers[T any, P store.RowOf[T]](c *check, path string, rows *store.Collection[T, P], name, id string) {
 	if id == "" {
 		return
 	}
 	_, err := rows.Load(c.ctx, c.s.db, c.who.CustomerID, id)
 	switch {
+	case errors.Is(err, store.ErrNotFound) && planned(c.ctx, name, id):
 	case errors.Is(err, store.ErrNotFound):
 		c.fault(path, reasonOf(name)+"_NOT_FOUND", "there is no %s %q", name, id)
 	case err != nil:

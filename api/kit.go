@@ -59,9 +59,6 @@ type collection[T any, P store.RowOf[T]] struct {
 	changed func(ctx context.Context, tx *store.Tx, action string, row *T) error // in the transaction
 }
 
-// provisioner creates or updates one object of a provisioning file.
-type provisioner func(ctx context.Context, who principal, raw json.RawMessage) (result string, err error)
-
 // page is one page of a list.
 type page[T any] struct {
 	Result        []*T   `json:"result" doc:"Newest first"`
@@ -116,7 +113,7 @@ func serve[T any, P store.RowOf[T]](s *Server, c collection[T, P]) *served[T, P]
 		body: v.schema, answer: v.schema, serve: v.put})
 	on(canDelete, endpoint{method: http.MethodDelete, path: one, name: camel("delete " + c.name), doc: "Delete a " + c.name, answer: v.schema, serve: v.delete})
 	if c.verbs&canCreate != 0 && !c.admin {
-		s.provisioners[c.path] = v.apply
+		s.provisioners[c.path] = provisioner{c.name, v.plan}
 	}
 	return v
 }
@@ -360,36 +357,39 @@ func (v *served[T, P]) update(ctx context.Context, who principal, id string, raw
 	if err != nil {
 		return nil, false, err
 	}
-	return v.modify(ctx, who, id, func(c *check, row *T) error {
-		before, err := jsonFields(row)
-		if err != nil {
-			return err
+	return v.modify(ctx, who, id, func(c *check, row *T) error { return v.takeOver(c, given, row) })
+}
+
+// takeOver sets the given fields of a row that clients may set.
+func (v *served[T, P]) takeOver(c *check, given fields, row *T) error {
+	before, err := jsonFields(row)
+	if err != nil {
+		return err
+	}
+	shown, err := jsonFields(v.reveal(c.ctx, row))
+	if err != nil {
+		return err
+	}
+	v.refuseReadOnly(c, given, shown)
+	for name, value := range given {
+		switch {
+		case !slices.Contains(v.writes, name):
+		case string(value) == "null":
+			delete(before, name)
+		default:
+			before[name] = value
 		}
-		shown, err := jsonFields(v.reveal(ctx, row))
-		if err != nil {
-			return err
-		}
-		v.refuseReadOnly(c, given, shown)
-		for name, value := range given {
-			switch {
-			case !slices.Contains(v.writes, name):
-			case string(value) == "null":
-				delete(before, name)
-			default:
-				before[name] = value
-			}
-		}
-		merged, err := json.Marshal(before)
-		if err != nil {
-			return err
-		}
-		var next T
-		if err := json.Unmarshal(merged, &next); err != nil {
-			return err
-		}
-		*row = next
-		return nil
-	})
+	}
+	merged, err := json.Marshal(before)
+	if err != nil {
+		return err
+	}
+	var next T
+	if err := json.Unmarshal(merged, &next); err != nil {
+		return err
+	}
+	*row = next
+	return nil
 }
 
 // modify is every change of a row: load, change, hold against the rules,
@@ -397,29 +397,16 @@ func (v *served[T, P]) update(ctx context.Context, who principal, id string, raw
 // when somebody else changed the row meanwhile, all of it is done again.
 func (v *served[T, P]) modify(ctx context.Context, who principal, id string, change func(*check, *T) error) (*T, bool, error) {
 	for {
-		row, err := v.load(ctx, who, id)
-		if err != nil {
-			return nil, false, err
+		row, before, err := v.alter(ctx, who, id, change)
+		if err != nil || before == nil {
+			return row, false, err
 		}
-		before, err := json.Marshal(listsOf(row))
-		if err != nil {
-			return nil, false, err
-		}
-		c, old := &check{ctx: ctx, s: v.s, who: who}, *row
-		if err := change(c, row); err != nil {
-			return nil, false, err
-		}
-		if err := v.settle(c, &old, row); err != nil {
-			return nil, false, err
-		}
-		after, err := json.Marshal(row)
-		if err != nil {
-			return nil, false, err
-		}
-		if bytes.Equal(before, after) {
-			return row, false, nil
-		}
-		err = v.replace(ctx, before, row)
+		err = v.s.db.Write(ctx, func(tx *store.Tx) error {
+			if err := v.unmoved(tx, before, row); err != nil {
+				return err
+			}
+			return v.replace(ctx, tx, row)
+		})
 		switch {
 		case err == nil:
 			v.s.changed(v.name, "updated", row)
@@ -430,29 +417,60 @@ func (v *served[T, P]) modify(ctx context.Context, who principal, id string, cha
 	}
 }
 
+// alter makes the changed row and holds it against the rules; nothing is
+// stored. before is the row as it is stored, nil when nothing changes.
+func (v *served[T, P]) alter(ctx context.Context, who principal, id string, change func(*check, *T) error) (row *T, before []byte, err error) {
+	if row, err = v.load(ctx, who, id); err != nil {
+		return nil, nil, err
+	}
+	if before, err = json.Marshal(listsOf(row)); err != nil {
+		return nil, nil, err
+	}
+	c, old := &check{ctx: ctx, s: v.s, who: who}, *row
+	if err := change(c, row); err != nil {
+		return nil, nil, err
+	}
+	if err := v.settle(c, &old, row); err != nil {
+		return nil, nil, err
+	}
+	after, err := json.Marshal(row)
+	if err != nil {
+		return nil, nil, err
+	}
+	if bytes.Equal(before, after) {
+		return row, nil, nil
+	}
+	return row, before, nil
+}
+
 // errMoved says that a row is not what it was when it was read.
 var errMoved = errors.New("the row has changed meanwhile")
 
-// replace stores row in place of what it was.
-func (v *served[T, P]) replace(ctx context.Context, before []byte, row *T) error {
+// unmoved is errMoved when the stored row is not before any more.
+func (v *served[T, P]) unmoved(tx *store.Tx, before []byte, row *T) error {
+	_, same, err := v.present(tx, before, row)
+	if err == nil && !same {
+		err = errMoved
+	}
+	return err
+}
+
+// present reads what is stored of a row, and whether it is before.
+func (v *served[T, P]) present(tx *store.Tx, before []byte, row *T) (stored *T, same bool, err error) {
 	id := P(row).Identify()
-	return v.s.db.Write(ctx, func(tx *store.Tx) error {
-		present, err := v.rows.Read(tx, id.CustomerID, id.ID)
-		if err != nil {
-			return err
-		}
-		now, err := json.Marshal(listsOf(present))
-		if err != nil {
-			return err
-		}
-		if !bytes.Equal(before, now) {
-			return errMoved
-		}
-		if err := v.rows.Put(tx, row); err != nil {
-			return err
-		}
-		return v.note(ctx, tx, "updated", row)
-	})
+	if stored, err = v.rows.Read(tx, id.CustomerID, id.ID); err != nil {
+		return nil, false, err
+	}
+	now, err := json.Marshal(listsOf(stored))
+	return stored, bytes.Equal(before, now), err
+}
+
+// replace stores row in place of what it was.
+func (v *served[T, P]) replace(ctx context.Context, tx *store.Tx, row *T) error {
+	if err := v.rows.Put(tx, row); err != nil {
+		return err
+	}
+	return v.note(ctx, tx, "updated", row)
 }
 
 // part registers PUT /{path}/{id}/{sub}, which changes only some fields.
@@ -473,31 +491,6 @@ func (v *served[T, P]) part(sub string, names ...string) {
 			return v.put(r)
 		},
 	})
-}
-
-// apply creates or updates one object of a provisioning file.
-func (v *served[T, P]) apply(ctx context.Context, who principal, raw json.RawMessage) (string, error) {
-	given, err := parseObject(raw)
-	if err != nil {
-		return "", err
-	}
-	var id string
-	if json.Unmarshal(given["id"], &id) != nil || id == "" {
-		return "", invalid([]Detail{{Path: "id", Reason: "MISSING_FIELD", Message: "what is provisioned needs an id of its own, so that it can be applied again"}})
-	}
-	_, err = v.rows.Load(ctx, v.s.db, v.whose(who, id), id)
-	if errors.Is(err, store.ErrNotFound) {
-		_, err := v.create(ctx, who, raw, nil, nil)
-		return "created", err
-	}
-	if err != nil {
-		return "", err
-	}
-	_, changed, err := v.update(ctx, who, id, raw)
-	if !changed {
-		return "unchanged", err
-	}
-	return "updated", err
 }
 
 // note does what a change brings with it, in its transaction: the event, and

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,10 +12,12 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"offhook/store"
 )
 
-// provisionOrder puts what is referred to before what refers to it; within a
-// collection the order of a file does not matter either.
+// provisionOrder is the order of writing: what is referred to before what refers
+// to it, as far as there is no circle.
 var provisionOrder = []string{"tags", "extensions", "trunks", "providers", "routes", "flows", "numbers", "agents", "queues",
 	"conferences", "outplans", "outdials", "campaigns", "donotcalls", "ais"}
 
@@ -34,7 +37,7 @@ type provisioned struct {
 func (s *Server) registerProvision() {
 	s.mount(endpoint{
 		method: http.MethodPost, path: "/provision", name: "provision", tag: "provision", maxBody: maxImport,
-		doc:  "Create or update many objects: a map from collection to bodies as of their POST, each with an id. Applied again it changes nothing",
+		doc:  "Create or update many objects: a map from collection to bodies as of their POST, each with an id; all of them or, with a fault, none. They may refer to each other. Applied again it changes nothing",
 		body: &huma.Schema{Type: huma.TypeObject, AdditionalProperties: &huma.Schema{Type: huma.TypeArray, Items: objectSchema}}, answer: schemaFor[provisioned](s),
 		serve: func(r *request) (any, error) {
 			given, err := parseObject(r.raw)
@@ -60,66 +63,108 @@ func (s *Server) registerProvision() {
 }
 
 // Provision applies a provisioning file to the administrator's customer, by
-// the same rules as POST and PUT. All objects without faults are applied; the
-// error is an *Error that lists every fault of the others.
+// the same rules as POST and PUT. Objects may refer to each other in any order,
+// also in a circle. Either all of them are stored, in one transaction, or none;
+// then the error is an *Error that lists every fault.
 func (s *Server) Provision(ctx context.Context, body map[string][]json.RawMessage) ([]Applied, error) {
 	return s.provision(ctx, principal{CustomerID: AdminCustomerID, Admin: true}, body)
 }
 
 func (s *Server) provision(ctx context.Context, who principal, body map[string][]json.RawMessage) ([]Applied, error) {
 	var faults []Detail
-	result := []Applied{}
 	for _, name := range slices.Sorted(maps.Keys(body)) {
 		if !slices.Contains(provisionOrder, name) {
 			faults = append(faults, Detail{Path: name, Reason: "UNKNOWN_FIELD",
 				Message: fmt.Sprintf("unknown collection %q%s", name, didYouMean(name, provisionOrder))})
 		}
 	}
-	var waiting []provisioning
+	var list []*provisioning
+	set := map[string]bool{}
 	for _, name := range provisionOrder {
 		for i, raw := range body[name] {
-			waiting = append(waiting, provisioning{name, fmt.Sprintf("%s[%d]", name, i), raw})
+			list = append(list, &provisioning{collection: name, place: fmt.Sprintf("%s[%d]", name, i), raw: raw, id: idOf(raw)})
+			set[s.provisioners[name].name+" "+idOf(raw)] = true
 		}
 	}
+	ctx = context.WithValue(ctx, planKey{}, set)
 	for {
-		done, left, refused, err := s.provisionPass(ctx, who, waiting)
-		result = append(result, done...)
-		if err != nil {
-			return result, err
+		more, err := s.planAll(ctx, who, list)
+		if faults = append(faults, more...); err != nil || len(faults) > 0 {
+			return nil, cmp.Or(err, error(invalid(faults)))
 		}
-		if len(done) == 0 || len(left) == 0 {
-			faults = append(faults, refused...)
-			break
+		failed, err := s.storeAll(ctx, list)
+		switch {
+		case errors.Is(err, errMoved):
+			continue // somebody changed one of them meanwhile
+		case err != nil && failed != nil:
+			faults, err = provisionFaults(failed.place, failed.word(err))
+			return nil, cmp.Or(err, error(invalid(faults)))
+		case err != nil:
+			return nil, err
 		}
-		waiting = left // what they refer to may be there now
+		return s.applied(list), nil
 	}
-	if len(faults) > 0 {
-		return result, invalid(faults)
-	}
-	return result, nil
 }
 
 // provisioning is one object of a file.
 type provisioning struct {
-	collection, place string
-	raw               json.RawMessage
+	collection, place, id string
+	raw                   json.RawMessage
+	plan
 }
 
-// provisionPass applies what can be applied. What is left comes with its faults.
-func (s *Server) provisionPass(ctx context.Context, who principal, list []provisioning) (done []Applied, left []provisioning, faults []Detail, err error) {
+// planAll holds the rules against all objects, each as if the others were there.
+func (s *Server) planAll(ctx context.Context, who principal, list []*provisioning) (faults []Detail, err error) {
 	for _, p := range list {
-		outcome, err := s.provisioners[p.collection](ctx, who, p.raw)
-		if err == nil {
-			done = append(done, Applied{Collection: p.collection, ID: idOf(p.raw), Action: outcome})
+		if p.plan, err = s.provisioners[p.collection].plan(ctx, who, p.raw); err == nil {
 			continue
 		}
 		more, err := provisionFaults(p.place, err)
 		if err != nil {
-			return done, nil, nil, err
+			return nil, err
 		}
-		left, faults = append(left, p), append(faults, more...)
+		faults = append(faults, more...)
 	}
-	return done, left, faults, nil
+	return faults, nil
+}
+
+// storeAll writes what was planned, in one transaction. failed is the object
+// that the store refused.
+func (s *Server) storeAll(ctx context.Context, list []*provisioning) (failed *provisioning, err error) {
+	err = s.db.Write(ctx, func(tx *store.Tx) error {
+		for _, p := range list {
+			if p.settled == nil {
+				continue
+			}
+			if err := p.settled(tx); err != nil {
+				failed = p
+				return err
+			}
+		}
+		for _, p := range list {
+			if p.write == nil {
+				continue
+			}
+			if err := p.write(tx); err != nil {
+				failed = p
+				return err
+			}
+		}
+		return nil
+	})
+	return failed, err
+}
+
+// applied tells of what is stored now.
+func (s *Server) applied(list []*provisioning) []Applied {
+	result := make([]Applied, len(list))
+	for i, p := range list {
+		if p.done != nil {
+			p.done()
+		}
+		result[i] = Applied{Collection: p.collection, ID: p.id, Action: p.action}
+	}
+	return result
 }
 
 // provisionFaults places the faults of one object in the file.
@@ -139,12 +184,13 @@ func provisionFaults(place string, err error) ([]Detail, error) {
 	return faults, nil
 }
 
+// idOf is an object's id, empty when it names none.
 func idOf(raw json.RawMessage) string {
 	var named struct {
 		ID string `json:"id"`
 	}
 	if json.Unmarshal(raw, &named) != nil {
-		return "" // it was applied, so it has one
+		return ""
 	}
 	return named.ID
 }
