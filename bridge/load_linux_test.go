@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -105,6 +106,9 @@ func BenchmarkLoad(b *testing.B) {
 		b.Run(fmt.Sprintf("transcode/%d", calls), func(b *testing.B) {
 			benchPairs(b, calls, rtpload.Options{Legs: 2 * calls}, "PCMU", "PCMA")
 		})
+		b.Run(fmt.Sprintf("transcode-g722/%d", calls), func(b *testing.B) {
+			benchPairs(b, calls, rtpload.Options{Legs: 2 * calls}, "PCMU", "G722")
+		})
 		b.Run(fmt.Sprintf("prompt/%d", calls), func(b *testing.B) { benchPrompt(b, calls) })
 	}
 	for _, calls := range []int{1000} {
@@ -114,7 +118,10 @@ func BenchmarkLoad(b *testing.B) {
 	}
 	b.Run("recorded/200", func(b *testing.B) { benchRecorded(b, 200) })
 	for _, members := range []int{3, 10, 50, 100} {
-		b.Run(fmt.Sprintf("conference/%d", members), func(b *testing.B) { benchRooms(b, 200/members, members) })
+		b.Run(fmt.Sprintf("conference/%d", members), func(b *testing.B) { benchRooms(b, 200/members, members, "PCMU") })
+	}
+	for _, members := range []int{3, 10, 50, 100} {
+		b.Run(fmt.Sprintf("conference-mixed/%d", members), func(b *testing.B) { benchRooms(b, 200/members, members, oneWide(members)...) })
 	}
 }
 
@@ -171,15 +178,23 @@ func benchPrompt(b *testing.B, calls int) {
 	l.measure(calls)
 }
 
-func benchRooms(b *testing.B, rooms, members int) {
-	l := newLoad(b, rtpload.Options{Legs: rooms * members})
+// benchRooms is rooms of so many members that all send; the formats go round.
+func benchRooms(b *testing.B, rooms, members int, formats ...string) {
+	l := newLoad(b, rtpload.Options{Legs: rooms * members, Formats: formats})
 	for range rooms {
 		br := New(l.e, "room")
 		for range members {
-			br.Join(l.leg("PCMU"), JoinOptions{})
+			br.Join(l.leg(formats[len(l.ports)%len(formats)]), JoinOptions{})
 		}
 	}
 	l.measure(rooms * members)
+}
+
+// oneWide is the formats of a room where one member has 16 kHz.
+func oneWide(members int) []string {
+	formats := slices.Repeat([]string{"PCMU"}, members)
+	formats[0] = "G722"
+	return formats
 }
 
 // loop plays the same samples for ever.

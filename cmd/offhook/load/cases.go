@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"offhook/media/rtpload"
@@ -26,8 +27,10 @@ func schedule() []part {
 		{"relayed", steady(relayed)},
 		{"prompt", steady(prompts)},
 		{"transcoded", steady(transcoded)},
+		{"transcoded-g722", steady(wide)},
 		{"recorded", steady(recorded)},
 		{"conference", steady(conferences)},
+		{"conference-mixed", steady(mixedRooms)},
 		{"setup", (*bench).setups},
 		{"leaks", (*bench).leaks},
 	}
@@ -69,6 +72,13 @@ func transcode(calls int) steady {
 	return steady{name: "transcoded", calls: calls, legs: 2, number: to(numberRelayed), formats: []string{"PCMU", "PCMA"}, bar: 1.2}
 }
 
+// transcodeWide is calls between 8 and 16 kHz.
+func transcodeWide(calls int) steady {
+	c := transcode(calls)
+	c.name, c.formats, c.compare = "PCMU - G722", []string{"PCMU", "G722"}, true
+	return c
+}
+
 func record(calls int) steady {
 	return steady{name: "recorded", calls: calls, legs: 2, number: to(numberRecorded), bar: 1.5}
 }
@@ -83,12 +93,23 @@ func room(members int) steady {
 	}
 }
 
+// mixedRoom is conferences where one member of each has 16 kHz and all others 8.
+func mixedRoom(members int) steady {
+	c := room(members)
+	c.name = fmt.Sprintf("mixed room of %d", members)
+	c.formats = slices.Repeat([]string{"PCMU"}, members)
+	c.formats[0] = "G722"
+	return c
+}
+
 var (
 	relayed     = []steady{relay(100), relay(200), relay(500), relay(1000), relay(2000)}
 	prompts     = []steady{prompt(100), prompt(500)}
 	transcoded  = []steady{transcode(100), transcode(200)}
+	wide        = []steady{transcodeWide(100), transcodeWide(200)}
 	recorded    = []steady{record(100), record(200)}
 	conferences = []steady{room(3), room(10), room(50), room(100)}
+	mixedRooms  = []steady{mixedRoom(3), mixedRoom(10), mixedRoom(100)}
 )
 
 func (b *bench) steadyAll(ctx context.Context, list []steady) error {
