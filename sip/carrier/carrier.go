@@ -97,6 +97,7 @@ type Carrier struct {
 	mu      sync.Mutex
 	state   State
 	over    connection // what the last REGISTER was answered on
+	ended   connection // the last that ended since the attempt began
 }
 
 // connection is the far end of a stream connection.
@@ -162,14 +163,15 @@ func (c *Carrier) Lost() { signal(c.lost) }
 // connection (RFC 5626 section 4.2.2). It does not block.
 func (c *Carrier) ConnectionLost(transport string, remote netip.AddrPort) {
 	c.mu.Lock()
-	ours := c.stream && c.over == connection{transport, remote}
-	c.mu.Unlock()
-	if ours {
+	defer c.mu.Unlock()
+	c.ended = connection{transport, remote}
+	if c.stream && c.over == c.ended {
 		signal(c.broken)
 	}
 }
 
-// heard notes the connection that a response came on.
+// heard notes the connection that a response came on. It may have ended before
+// we come to read the response.
 func (c *Carrier) heard(res *sipmsg.Response) {
 	remote, err := netip.ParseAddrPort(res.Source())
 	if err != nil {
@@ -178,6 +180,9 @@ func (c *Carrier) heard(res *sipmsg.Response) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.over = connection{res.Transport(), remote}
+	if c.stream && c.over == c.ended {
+		signal(c.broken)
+	}
 }
 
 // signal leaves a token in a channel of one, where none is yet.

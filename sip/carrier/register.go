@@ -43,7 +43,7 @@ type registration struct {
 func (c *Carrier) keepRegistered(ctx context.Context) {
 	r := &registration{Carrier: c, callID: uuid.NewString(), wish: c.provider.Expires}
 	for {
-		forget(c.broken) // a connection before this attempt's
+		c.anew()
 		granted, wait, err := r.attempt(ctx, r.wish)
 		if ctx.Err() != nil {
 			break
@@ -63,6 +63,14 @@ func (c *Carrier) keepRegistered(ctx context.Context) {
 		}
 	}
 	r.end()
+}
+
+// anew forgets how connections before this attempt's ended.
+func (c *Carrier) anew() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ended = connection{}
+	forget(c.broken)
 }
 
 // pause waits for the next attempt; it returns false when ctx is done, and early
