@@ -3,10 +3,7 @@
 // sounds. It allocates nothing.
 package vad
 
-import (
-	"math"
-	"time"
-)
+import "time"
 
 // Rate is the sample rate in Hz that a Detector is given.
 const Rate = 16000
@@ -17,26 +14,26 @@ const Frame = 20 * time.Millisecond
 // Config names the times and levels of a Detector. Zero values are replaced by
 // those of Defaults.
 type Config struct {
-	Start     time.Duration // speech that begins a phrase
-	Stop      time.Duration // silence that ends it
-	Longest   time.Duration // a phrase is cut after so much
-	Firm      time.Duration // speech, brighter than a hum and darker than a cough, that interrupts
-	Lasting   time.Duration // sound of any kind that interrupts
-	Above     float64       // dB over the noise floor that count as voice
-	Quiet     float64       // dBFS below which nothing is voice
-	Loudest   float64       // dBFS that the noise floor never passes
-	Rise      float64       // dB a second that the floor rises in silence
-	RiseVoice float64       // dB a second that it rises under a voice, so that lasting noise becomes floor
-	Hum       float64       // brightness up to which sound is a hum: mm-hm
-	Noise     float64       // brightness from which it is noise: a cough, a breath
+	Start   time.Duration // speech that begins a phrase
+	Stop    time.Duration // silence that ends it
+	Longest time.Duration // a phrase is cut after so much
+	Firm    time.Duration // speech, brighter than a hum and darker than a cough, that interrupts
+	Lasting time.Duration // sound of any kind that interrupts
+	Above   float64       // dB over the noise floor that count as voice
+	Quiet   float64       // dBFS below which nothing is voice
+	Loudest float64       // dBFS that the floor of a noise that is not steady never passes
+	Rise    float64       // dB a second that the floor rises
+	Steady  float64       // dB within which a noise stays that is steady, as no voice is
+	Hum     float64       // dB of a sound's energy that is above 600 Hz, up to which it is a hum: mm-hm
+	Noise   float64       // roughness from which it is noise: a cough, a breath
 }
 
 // Defaults are values for telephone lines.
 func Defaults() Config {
 	return Config{
 		Start: 100 * time.Millisecond, Stop: 500 * time.Millisecond, Longest: 30 * time.Second,
-		Firm: 80 * time.Millisecond, Lasting: 600 * time.Millisecond,
-		Above: 10, Quiet: -50, Loudest: -32, Rise: 4, RiseVoice: 0.5, Hum: 0.03, Noise: 0.45,
+		Firm: 60 * time.Millisecond, Lasting: 600 * time.Millisecond,
+		Above: 10, Quiet: -50, Loudest: -32, Rise: 4, Steady: 6, Hum: -15.5, Noise: 0.45,
 	}
 }
 
@@ -51,7 +48,7 @@ func (c Config) filled() Config {
 	}
 	for _, f := range []struct{ field, value *float64 }{
 		{&c.Above, &d.Above}, {&c.Quiet, &d.Quiet}, {&c.Loudest, &d.Loudest}, {&c.Rise, &d.Rise},
-		{&c.RiseVoice, &d.RiseVoice}, {&c.Hum, &d.Hum}, {&c.Noise, &d.Noise},
+		{&c.Steady, &d.Steady}, {&c.Hum, &d.Hum}, {&c.Noise, &d.Noise},
 	} {
 		if *f.field == 0 {
 			*f.field = *f.value
@@ -75,10 +72,14 @@ const (
 type Detector struct {
 	cfg    Config
 	floor  float64 // dBFS
-	voiced bool    // the last frame
-	in     bool    // a phrase goes on
+	recent span    // of levels
+	sound  sound   // of the last frame
+	line   spectrum
+	voiced bool // the last frame
+	in     bool // a phrase goes on
 	any    time.Duration
-	bright time.Duration
+	firm   time.Duration
+	rough  time.Duration // noise, without a pause
 	silent time.Duration
 	length time.Duration
 }
@@ -86,7 +87,7 @@ type Detector struct {
 // New makes a detector.
 func New(c Config) *Detector {
 	c = c.filled()
-	return &Detector{cfg: c, floor: c.Quiet - 5}
+	return &Detector{cfg: c, floor: c.Quiet - 5, line: newSpectrum()}
 }
 
 // hysteresis is by how many dB a phrase that goes on may be fainter than one
@@ -95,14 +96,14 @@ const hysteresis = 3
 
 // Write takes one frame of 20 ms.
 func (d *Detector) Write(pcm []int16) Event {
-	level, brightness := measure(pcm)
+	d.sound = d.line.measure(pcm)
 	threshold := max(d.floor+d.cfg.Above, d.cfg.Quiet)
 	if d.in {
 		threshold -= hysteresis
 	}
-	d.voiced = level > threshold
-	d.follow(level)
-	d.count(brightness)
+	d.voiced = d.sound.level > threshold
+	d.follow(d.sound.level)
+	d.count()
 	return d.decide()
 }
 
@@ -114,7 +115,7 @@ func (d *Detector) Speaking() bool { return d.in }
 
 // Firm reports whether what is heard now is somebody who wants to speak, not a
 // hum or a cough.
-func (d *Detector) Firm() bool { return d.bright >= d.cfg.Firm || d.any >= d.cfg.Lasting }
+func (d *Detector) Firm() bool { return d.firm >= d.cfg.Firm || d.any >= d.cfg.Lasting }
 
 // Silent is how long there has been no voice.
 func (d *Detector) Silent() time.Duration { return d.silent }
@@ -122,32 +123,51 @@ func (d *Detector) Silent() time.Duration { return d.silent }
 // Floor is the noise floor in dBFS.
 func (d *Detector) Floor() float64 { return d.floor }
 
-// follow moves the noise floor: down at once, up slowly.
+// loudestSteady is the highest floor of a steady noise, in dBFS.
+const loudestSteady = -12
+
+// follow moves the noise floor: down at once; up slowly to the faintest of the
+// last second and a half, which in speech is the pauses within and between
+// words; and at once to a sound that does not change as voices do.
 func (d *Detector) follow(level float64) {
+	d.recent.add(level)
+	low, high, full := d.recent.bounds()
 	switch {
 	case level < d.floor:
 		d.floor += (max(level, -90) - d.floor) * 0.2
-	case d.voiced:
-		d.floor += d.cfg.RiseVoice * Frame.Seconds()
-	default:
-		d.floor += min(d.cfg.Rise*Frame.Seconds(), level-d.floor)
+	case full && high-low < d.cfg.Steady:
+		d.floor = max(d.floor, min(low, loudestSteady))
+	case d.floor < d.cfg.Loudest:
+		target := level // of a frame without voice
+		if d.voiced {
+			target = min(low, level)
+		}
+		d.floor += max(0, min(d.cfg.Rise*Frame.Seconds(), min(target, d.cfg.Loudest)-d.floor))
 	}
-	d.floor = min(d.floor, d.cfg.Loudest)
 }
+
+// roughest is how long the noise at the begin of a word lasts, such as an s; a
+// cough is longer.
+const roughest = 200 * time.Millisecond
 
 // count keeps how long there has been sound of each kind. A gap takes away as
 // much as sound adds, so that clicks do not add up.
-func (d *Detector) count(brightness float64) {
+func (d *Detector) count() {
 	if !d.voiced {
-		d.any, d.bright = max(0, d.any-Frame), max(0, d.bright-Frame)
+		d.any, d.firm, d.rough = max(0, d.any-Frame), max(0, d.firm-Frame), 0
 		d.silent += Frame
 		return
 	}
 	d.any, d.silent = d.any+Frame, 0
-	if brightness > d.cfg.Hum && brightness < d.cfg.Noise {
-		d.bright += Frame
-	} else {
-		d.bright = max(0, d.bright-Frame/2)
+	switch {
+	case d.sound.rough >= d.cfg.Noise:
+		if d.rough += Frame; d.rough > roughest {
+			d.firm = max(0, d.firm-Frame/2)
+		}
+	case d.sound.bright > d.cfg.Hum+d.line.shift():
+		d.firm, d.rough = d.firm+Frame, 0
+	default:
+		d.firm, d.rough = max(0, d.firm-Frame/2), 0
 	}
 }
 
@@ -162,32 +182,11 @@ func (d *Detector) decide() Event {
 	d.length += Frame
 	switch {
 	case d.silent >= d.cfg.Stop:
-		d.in, d.any, d.bright = false, 0, 0
+		d.in, d.any, d.firm = false, 0, 0
 		return Ended
 	case d.length >= d.cfg.Longest:
 		d.length = 0
 		return Cut
 	}
 	return None
-}
-
-// measure gives a frame's level in dBFS, and its brightness: the energy of its
-// slope over its own, 4 sin²(πf/Rate) for a tone of f Hz.
-func measure(pcm []int16) (level, brightness float64) {
-	var energy, slope int64
-	last := int64(0)
-	if len(pcm) > 0 {
-		last = int64(pcm[0])
-	}
-	for _, s := range pcm {
-		v := int64(s)
-		energy += v * v
-		slope += (v - last) * (v - last)
-		last = v
-	}
-	if energy == 0 {
-		return -120, 0
-	}
-	mean := float64(energy) / float64(len(pcm))
-	return 10 * math.Log10(mean/(32768*32768)), float64(slope) / float64(energy)
 }

@@ -16,11 +16,13 @@ type line struct {
 
 func newLine(noise float64) *line { return &line{noise: noise, random: rand.New(rand.NewPCG(1, 2))} }
 
-// frame is 20 ms of a tone, "" noise, and burst of louder noise.
+// frame is 20 ms of a tone that rises and falls as syllables do, noise, and a
+// burst of louder noise.
 func (l *line) frame(hz, amplitude, burst float64) []int16 {
 	pcm := make([]int16, Rate/50)
 	for i := range pcm {
-		v := amplitude*math.Sin(2*math.Pi*hz*float64(l.at)/Rate) + (l.noise+burst)*(2*l.random.Float64()-1)
+		syllable := 0.55 + 0.45*math.Cos(2*math.Pi*4*float64(l.at)/Rate)
+		v := syllable*amplitude*math.Sin(2*math.Pi*hz*float64(l.at)/Rate) + (l.noise+burst)*(2*l.random.Float64()-1)
 		pcm[i] = int16(v)
 		l.at++
 	}
@@ -86,17 +88,49 @@ func TestFirm(t *testing.T) {
 	}
 }
 
-// TestLastingNoise lets a fan start; it must become floor, and speech over it
-// be found again.
+// TestLastingNoise lets a fan start beside the caller; it becomes floor within
+// two seconds, speech over it is found again, and soft speech once it is off.
 func TestLastingNoise(t *testing.T) {
-	l, d := newLine(10), New(Config{Longest: time.Minute})
-	l.noise = 500
-	for range 50 * 60 {
-		d.Write(l.frame(0, 0, 0))
+	for _, loud := range []float64{200, 600, 2000, 6000} {
+		l, d := newLine(10), New(Config{})
+		for range 50 {
+			d.Write(l.frame(0, 0, 0))
+		}
+		l.noise = loud
+		spoke := time.Duration(0)
+		for range 50 * 20 {
+			d.Write(l.frame(0, 0, 0))
+			if d.Speaking() {
+				spoke += Frame
+			}
+		}
+		if spoke > 2*time.Second || d.Speaking() {
+			t.Errorf("noise of %v is speech for %v, floor %.1f", loud, spoke, d.Floor())
+		}
+		if !phraseIn(l, d, min(25000, 8*loud)) {
+			t.Errorf("speech over noise of %v is not found, floor %.1f", loud, d.Floor())
+		}
+		l.noise = 10
+		for range 100 {
+			d.Write(l.frame(0, 0, 0))
+		}
+		if !phraseIn(l, d, 1000) {
+			t.Errorf("soft speech after noise of %v is not found, floor %.1f", loud, d.Floor())
+		}
 	}
-	if d.Speaking() {
-		t.Errorf("a minute of noise is speech, floor %.1f", d.Floor())
+}
+
+// phraseIn speaks for 600 ms and is then silent; it reports whether that was a
+// phrase with an end.
+func phraseIn(l *line, d *Detector, amplitude float64) bool {
+	begun, ended := false, false
+	for range 30 {
+		begun = d.Write(l.frame(700, amplitude, 0)) == Begun || begun
 	}
+	for range 40 {
+		ended = d.Write(l.frame(0, 0, 0)) == Ended || ended
+	}
+	return begun && ended
 }
 
 // TestCut cuts a monologue.
