@@ -42,6 +42,7 @@ type Call struct {
 	script     *Script  // what runs on the call once it is up
 	running    bool     // the script was started
 	seat       *seat    // its place in a conversation
+	place      Place    // its place in a conference
 	recordings []*recording
 	webhook    Webhook
 	partyHolds bool // the party put us on hold

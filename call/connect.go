@@ -150,7 +150,7 @@ func (c *Call) talk(ctx context.Context, callee *Call) error {
 	select {
 	case <-mine.left:
 	case <-ctx.Done():
-		v.leave(mine)
+		mine.leave()
 	}
 	return context.Cause(ctx)
 }
@@ -186,7 +186,7 @@ func (e *earlySound) begin(callee *Call) {
 
 func (e *earlySound) end() {
 	for _, s := range e.seats {
-		e.talk.leave(s)
+		s.leave()
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"offhook/bridge"
 	"offhook/resource"
@@ -22,16 +23,27 @@ type conversation struct {
 	over    bool
 }
 
-// seat is a call's place in a conversation.
+// seat is a call's place in a conversation. A transfer may move it to another
+// one, or take it elsewhere, without the call's noticing.
 type seat struct {
 	call   *Call
-	talk   *conversation
-	member *bridge.Member
-	parked bool               // hears music and is not heard while others consult
 	left   <-chan struct{}    // closed when the call has left for good
 	gone   context.Context    // ends with left
 	vacate context.CancelFunc // closes left
+
+	// moving is held while the seat is moved or given up, so that whoever gives
+	// it up finds it where it is. It is locked before a conversation.
+	moving    sync.Mutex
+	talk      atomic.Pointer[conversation]
+	elsewhere func() // takes the call out of where it sits instead; nil: it is in talk
+
+	// The conversation's lock guards the rest.
+	member *bridge.Member
+	parked bool // hears music and is not heard while others consult
 }
+
+// conversation is where the seat is, or was last.
+func (s *seat) conversation() *conversation { return s.talk.Load() }
 
 func (x *Exchange) newConversation() *conversation {
 	name := fmt.Sprintf("talk#%d", x.conversations.Add(1))
@@ -40,7 +52,8 @@ func (x *Exchange) newConversation() *conversation {
 
 // join seats a call. Its ringback and background music end.
 func (v *conversation) join(c *Call) (*seat, error) {
-	s := &seat{call: c, talk: v}
+	s := &seat{call: c}
+	s.talk.Store(v)
 	s.gone, s.vacate = context.WithCancel(context.Background())
 	s.left = s.gone.Done()
 	v.mu.Lock()
@@ -52,26 +65,51 @@ func (v *conversation) join(c *Call) (*seat, error) {
 		return nil, err
 	}
 	v.seats = append(v.seats, s)
-	v.heedHolds()
+	v.heed()
 	return s, nil
 }
 
-// heedHolds lets everybody hear music whose other side has put it on hold
-// before it sat down here. The caller holds the lock.
-func (v *conversation) heedHolds() {
+// heed lets those hear music who have nobody to talk to. The caller holds the
+// lock.
+func (v *conversation) heed() {
 	for _, s := range v.seats {
-		s.call.mu.Lock()
-		holds := s.call.partyHolds
-		s.call.mu.Unlock()
-		if !holds {
+		s.call.holdMusic(s.call.heldByUs() || v.leftAlone(s))
+	}
+}
+
+// leftAlone reports whether a seat is parked, or everybody whom it could talk to
+// has put it on hold. The caller holds the lock.
+func (v *conversation) leftAlone(s *seat) bool {
+	if s.parked {
+		return true
+	}
+	held := false
+	for _, other := range v.seats {
+		if other == s || other.parked {
 			continue
 		}
-		for _, other := range v.seats {
-			if other != s {
-				other.call.holdMusic(true)
-			}
+		if !other.call.holdsOthers() {
+			return false
 		}
+		held = true
 	}
+	return held
+}
+
+// park lets seats hear music and be heard by nobody while others consult, or
+// brings them back.
+func (v *conversation) park(seats []*seat, on bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, s := range seats {
+		if s.parked == on || !slices.Contains(v.seats, s) {
+			continue
+		}
+		s.parked = on
+		s.member.SetMute(on)
+		s.call.stage.set(layerHold, nil) // music, or what was heard while somebody was rung
+	}
+	v.heed()
 }
 
 // enter puts the call's port on the conversation's bridge. The caller holds
@@ -83,41 +121,66 @@ func (s *seat) enter() error {
 	if c.leg == nil || c.ctx.Err() != nil {
 		return ErrState
 	}
-	s.member = s.talk.bridge.Join(c.leg.port, bridge.JoinOptions{})
+	s.member = s.conversation().bridge.Join(c.leg.port, bridge.JoinOptions{})
 	c.seat = s
 	c.stage.set(layerRinging, nil)
 	c.stage.set(layerMusic, nil)
 	return nil
 }
 
-// leave gives a seat up. The conversation ends when that leaves one alone.
-func (v *conversation) leave(s *seat) {
+// leave gives the seat up, wherever it has been moved to. A conversation that
+// it leaves one alone in ends.
+func (s *seat) leave() {
+	s.moving.Lock()
+	defer s.moving.Unlock()
+	if s.elsewhere != nil {
+		s.elsewhere() // which gives the seat up when the call is out of there
+		return
+	}
+	if s.conversation().release(s) {
+		s.vacate()
+	}
+}
+
+// release takes a seat out of the conversation without giving it up. It reports
+// false when it is not in it.
+func (v *conversation) release(s *seat) bool {
 	v.mu.Lock()
 	i := slices.Index(v.seats, s)
 	if i < 0 {
 		v.mu.Unlock()
-		return
+		return false
 	}
 	v.seats = slices.Delete(v.seats, i, i+1)
 	s.stand()
 	ended := v.settle()
+	v.heed()
 	v.mu.Unlock()
-	s.vacate()
 	for _, other := range ended {
 		other.vacate()
 	}
+	return true
+}
+
+// silence keeps the call from being heard as long as it sits there.
+func (s *seat) silence() {
+	v := s.conversation()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	s.member.SetMute(true)
 }
 
 // stand takes the call's port off the bridge. The caller holds the
 // conversation's lock.
 func (s *seat) stand() {
 	s.member.Leave()
+	s.parked = false
 	s.call.mu.Lock()
 	if s.call.seat == s {
 		s.call.seat = nil
 	}
 	s.call.mu.Unlock()
-	s.call.stage.set(layerHold, nil)
+	s.call.holdMusic(s.call.heldByUs())
 	s.call.stage.set(layerRinging, nil)
 }
 
@@ -170,23 +233,20 @@ func (v *conversation) others(c *Call) []*seat {
 // adopt moves a seat from another conversation into this one; the call does
 // not notice. The other conversation goes on without it.
 func (v *conversation) adopt(s *seat) error {
-	from := s.talk
-	from.mu.Lock()
-	i := slices.Index(from.seats, s)
-	if i < 0 {
-		from.mu.Unlock()
+	s.moving.Lock()
+	defer s.moving.Unlock()
+	if s.elsewhere != nil || !s.conversation().release(s) {
 		return ErrState
 	}
-	from.seats = slices.Delete(from.seats, i, i+1)
-	s.stand()
-	ended := from.settle()
-	from.mu.Unlock()
-	for _, other := range ended {
-		other.vacate()
-	}
+	return v.admit(s)
+}
+
+// admit gives a released seat a place in the conversation, or gives it up. The
+// caller has locked its moving.
+func (v *conversation) admit(s *seat) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	s.talk = v
+	s.talk.Store(v)
 	if v.over {
 		s.vacate()
 		return ErrState
@@ -196,7 +256,7 @@ func (v *conversation) adopt(s *seat) error {
 		return err
 	}
 	v.seats = append(v.seats, s)
-	v.heedHolds()
+	v.heed()
 	return nil
 }
 
@@ -221,7 +281,7 @@ func (c *Call) leaveConversation() {
 	s := c.seat
 	c.mu.Unlock()
 	if s != nil {
-		s.talk.leave(s)
+		s.leave()
 	}
 }
 

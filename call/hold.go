@@ -16,9 +16,27 @@ func (c *Call) Hold(on bool) error {
 	c.applyMute()
 	s := c.seat
 	c.mu.Unlock()
-	c.holdMusic(on || s != nil && s.isParked())
+	if s != nil {
+		s.conversation().heedHolds()
+	} else {
+		c.holdMusic(on)
+	}
 	c.update(func(r *resource.Call) { r.Hold = on })
 	return nil
+}
+
+// heldByUs reports whether the API has put the party on hold.
+func (c *Call) heldByUs() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.apiHolds
+}
+
+// holdsOthers reports whether the party has put on hold whom it talks to.
+func (c *Call) holdsOthers() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.partyHolds
 }
 
 // holdMusic lets the party hear music in place of everything below.
@@ -47,38 +65,16 @@ func (c *Call) heldByParty(on bool) {
 	c.applyMute()
 	s := c.seat
 	c.mu.Unlock()
-	if s == nil {
-		return
-	}
-	for _, other := range s.talk.others(c) {
-		if on {
-			other.call.holdMusic(true)
-			continue
-		}
-		other.call.mu.Lock()
-		stays := other.call.apiHolds || other.parked
-		other.call.mu.Unlock()
-		if !stays {
-			other.call.holdMusic(false)
-		}
+	if s != nil {
+		s.conversation().heedHolds()
 	}
 }
 
-// park lets a seat hear music and be heard by nobody while others consult, or
-// brings it back.
-func (s *seat) park(on bool) {
-	s.call.mu.Lock()
-	s.parked = on
-	held := s.call.apiHolds
-	s.call.mu.Unlock()
-	s.member.SetMute(on)
-	s.call.holdMusic(on || held)
-}
-
-func (s *seat) isParked() bool {
-	s.call.mu.Lock()
-	defer s.call.mu.Unlock()
-	return s.parked
+// heedHolds lets those hear music who have nobody to talk to.
+func (v *conversation) heedHolds() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.heed()
 }
 
 // applyMute lets the port do what mute and hold ask for. The caller holds the

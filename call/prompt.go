@@ -202,7 +202,7 @@ func (c *Call) hear(k Keypress, by string) {
 		return
 	}
 	if s := c.seatNow(); s != nil {
-		for _, other := range s.talk.others(c) {
+		for _, other := range s.conversation().others(c) {
 			if port := other.call.portNow(); port != nil {
 				port.SendDigits(string(k.Key), k.Duration, 50*time.Millisecond)
 			}

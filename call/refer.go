@@ -2,6 +2,7 @@ package call
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"strings"
 	"time"
@@ -31,18 +32,38 @@ func (c *Call) refer(req *sipmsg.Request) (int, string) {
 	if replaces, ok := replacesOf(uri); ok {
 		return c.referReplaces(replaces)
 	}
-	if c.seatNow() == nil {
-		return 403, "Nobody To Transfer"
+	if err := c.transferable(); err != nil {
+		return statusOfRefusal(err)
 	}
 	to := c.x.referTarget(c, uri)
+	told := c.reportRefer()
 	c.x.work.Go(func() {
-		c.notifyRefer(100)
-		_, err := c.Transfer(c.ctx, TransferOptions{Blind: true, Destinations: []resource.Address{to}, Progress: c.notifyRefer})
+		_, err := c.Transfer(c.ctx, TransferOptions{Blind: true, Destinations: []resource.Address{to}, Progress: told})
 		if err != nil {
-			c.notifyRefer(503)
+			told(503)
 		}
 	})
 	return 202, "Accepted"
+}
+
+// transferable says why the call can't be transferred now, nil when it can.
+func (c *Call) transferable() error {
+	s, p := c.seatNow(), c.placeNow()
+	switch {
+	case s != nil && c.x.transferring(s.conversation()):
+		return errTransferring
+	case s == nil && p == nil:
+		return errAlone
+	}
+	return nil
+}
+
+// statusOfRefusal is how a REFER is refused.
+func statusOfRefusal(err error) (int, string) {
+	if errors.Is(err, errTransferring) {
+		return 491, "Being Transferred Already"
+	}
+	return 403, "Nobody To Transfer"
 }
 
 // ofPhone reports whether the party is a phone of ours or one that was dialled
@@ -58,7 +79,32 @@ func (c *Call) ofPhone() bool {
 	return t == resource.TypeExtension || t == resource.TypeAgent || t == resource.TypeSIP
 }
 
-// notifyRefer tells the phone how its REFER goes, RFC 3515 2.4.5.
+// reportRefer accepts a REFER: told lets the phone know how it goes (RFC 3515
+// 2.4.5), in order and up to the first final status, which told waits for.
+func (c *Call) reportRefer() (told func(status int)) {
+	statuses, over := make(chan int, 8), make(chan struct{})
+	statuses <- 100
+	c.x.work.Go(func() {
+		defer close(over)
+		for status := range statuses {
+			c.notifyRefer(status)
+			if status >= 200 {
+				return
+			}
+		}
+	})
+	return func(status int) {
+		select {
+		case <-over:
+			return
+		case statuses <- status:
+		}
+		if status >= 200 {
+			<-over
+		}
+	}
+}
+
 func (c *Call) notifyRefer(status int) {
 	c.mu.Lock()
 	l := c.leg
@@ -102,39 +148,6 @@ func replacesOf(uri sipmsg.Uri) (dialogName, bool) {
 	return d, true
 }
 
-// referReplaces joins those that the phone talks to in two dialogs.
-func (c *Call) referReplaces(name dialogName) (int, string) {
-	second := c.x.callOf(name)
-	first := c.seatNow()
-	if second == nil || second.CustomerID() != c.CustomerID() {
-		return 404, "No Such Dialog"
-	}
-	other := second.seatNow()
-	if first == nil || other == nil {
-		return 403, "Nobody To Transfer"
-	}
-	c.x.work.Go(func() {
-		c.notifyRefer(100)
-		arrived := first.talk.expect()
-		for _, s := range other.talk.others(second) {
-			second.unchain(s.call)
-			if err := first.talk.adopt(s); err != nil {
-				c.log().Warn("attended transfer", "error", err)
-			}
-			s.call.holdMusic(false)
-		}
-		for _, s := range first.talk.others(c) {
-			c.unchain(s.call)
-			s.call.holdMusic(false)
-		}
-		c.notifyRefer(200)
-		second.Hangup(CauseOf(ReasonNormal))
-		c.Hangup(CauseOf(ReasonNormal))
-		arrived()
-	})
-	return 202, "Accepted"
-}
-
 // callOf finds the call whose dialog has a name, as the phone sees it.
 func (x *Exchange) callOf(name dialogName) *Call {
 	d := x.stack.Find(name.callID, name.toTag, name.fromTag)
@@ -157,6 +170,9 @@ func (x *Exchange) referTarget(c *Call, uri sipmsg.Uri) resource.Address {
 	}
 	if _, err := rows.Queues.Load(context.Background(), c.x.cfg.DB, c.CustomerID(), uri.User); err == nil {
 		return resource.Address{Type: resource.TypeQueue, Target: uri.User}
+	}
+	if _, err := rows.Conferences.Load(context.Background(), c.x.cfg.DB, c.CustomerID(), uri.User); err == nil {
+		return resource.Address{Type: resource.TypeConference, Target: uri.User}
 	}
 	if isNumber(uri.User) {
 		return resource.Address{Type: resource.TypeTel, Target: uri.User}

@@ -2,6 +2,7 @@ package call
 
 import (
 	"context"
+	"errors"
 
 	"offhook/resource"
 	"offhook/sip"
@@ -19,40 +20,78 @@ func (x *Exchange) replace(d *sip.Dialog, who caller) bool {
 	if old != nil {
 		replaced = x.callWith(old)
 	}
+	if replaced != nil && (who.extension == nil || replaced.CustomerID() != who.customerID) {
+		replaced = nil // RFC 3891 3: no such dialog, for whom it may be
+	}
 	switch {
 	case status != 0:
 		x.refuse(d, status, sip.ReasonPhrase(status))
-	case who.extension == nil || replaced == nil || replaced.CustomerID() != who.customerID || replaced.seatNow() == nil:
-		x.refuse(d, 481, sip.ReasonPhrase(481)) // RFC 3891 3: no such dialog, for whom it may be
+	case replaced == nil || errors.Is(replaced.transferable(), errAlone):
+		x.refuse(d, 481, sip.ReasonPhrase(481))
+	case replaced.transferable() != nil:
+		x.refuse(d, 491, "Being Transferred Already")
 	default:
 		if c := x.accept(d, who, Script{}); c != nil {
-			c.takePlaceOf(replaced)
+			c.replace(replaced)
 		}
 	}
 	return true
 }
 
-// takePlaceOf answers the call, seats it where old sits, and lets old go.
-func (c *Call) takePlaceOf(old *Call) {
-	s := old.seatNow()
-	if s == nil || c.Answer(context.Background()) != nil {
-		c.Hangup(CauseOf(ReasonFailed))
-		return
+// replace answers the call, lets it sit where old does, and lets old go.
+func (c *Call) replace(old *Call) {
+	take := c.takeSeatOf
+	if old.placeNow() != nil {
+		take = c.takePlaceOf
 	}
-	arrived := s.talk.expect()
-	defer arrived()
-	mine, err := s.talk.join(c)
+	err := c.Answer(context.Background())
+	if err == nil {
+		err = take(old)
+	}
 	if err != nil {
+		c.log().Info("not replaced", "call", old.ID(), "error", err)
 		c.Hangup(CauseOf(ReasonFailed))
 		return
-	}
-	c.endWith(mine)
-	for _, other := range s.talk.others(c) {
-		old.unchain(other.call)
-		other.call.unchain(old)
 	}
 	old.update(func(r *resource.Call) { r.HangupDetail = "replaced by call " + c.ID() })
 	old.Hangup(CauseOf(ReasonNormal))
+}
+
+// takeSeatOf seats the call in old's conversation.
+func (c *Call) takeSeatOf(old *Call) error {
+	s := old.seatNow()
+	if s == nil {
+		return ErrState
+	}
+	v := s.conversation()
+	arrived := v.expect()
+	mine, err := v.join(c)
+	if err != nil {
+		arrived()
+		return err
+	}
+	c.endWith(mine)
+	for _, other := range v.others(c) {
+		old.unchain(other.call)
+		other.call.unchain(old)
+	}
+	arrived()
+	return nil
+}
+
+// takePlaceOf lets the call have old's place in a conference (RFC 4579 5.8).
+func (c *Call) takePlaceOf(old *Call) error {
+	place := old.placeNow()
+	if place == nil {
+		return ErrState
+	}
+	kept, err := place.Keep()
+	if err != nil {
+		return err
+	}
+	defer kept.Drop()
+	_, err = kept.GiveTo(c, func() { c.Hangup(CauseOf(ReasonNormal)) })
+	return err
 }
 
 // callWith finds the call whose dialog d is.

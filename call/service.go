@@ -74,7 +74,7 @@ func (c *Call) Supervise(ctx context.Context, other *Call, mode string) error {
 	if s == nil {
 		return ErrState
 	}
-	v := s.talk
+	v := s.conversation()
 	m, leave, err := c.Enter(v.bridge, bridge.JoinOptions{Mute: mode == "listen", NoDigits: true})
 	if err != nil {
 		return err
