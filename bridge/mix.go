@@ -25,6 +25,12 @@ func (x *matrix) Tick() {
 	if b.relayed || b.rate == 0 {
 		return
 	}
+	b.listen()
+	if b.couple() {
+		b.exchange(b.members[0], b.members[1])
+		b.exchange(b.members[1], b.members[0])
+		return
+	}
 	b.collect()
 	speakers := b.speakers()
 	b.mixer.gain.follow(b.mixer.total)
@@ -37,18 +43,37 @@ func (x *matrix) Tick() {
 	b.deliver(speakers)
 }
 
+// listen takes what each member says and decides whether it is heard.
+func (b *Bridge) listen() {
+	for _, m := range b.members {
+		pcm, sound := m.seat.Said(b.rate)
+		m.inMix = sound && !m.muted && m.voice.hear(pcm, len(b.members) > gateAbove)
+		m.talking.Store(m.inMix && m.voice.talking())
+		m.level = pcm
+	}
+}
+
+// couple tells whether there is nothing to add up: two members, one voice for
+// each. The gain has to be back at full, or its end would be a jump.
+func (b *Bridge) couple() bool {
+	return len(b.members) == 2 && len(b.taps) == 0 && len(b.plays) == 0 && b.mixer.gain == gain{}
+}
+
+// exchange gives a member what the only other one says.
+func (b *Bridge) exchange(to, from *Member) {
+	if from.inMix && to.hears(from) {
+		to.seat.Hear(from.level, b.rate)
+	}
+}
+
 // collect adds up what members say and what plays.
 func (b *Bridge) collect() {
 	m := &b.mixer
 	clear(m.total)
 	clear(m.played)
 	for _, member := range b.members {
-		pcm, sound := member.seat.Said(b.rate)
-		member.inMix = sound && !member.muted && member.voice.hear(pcm, len(b.members) > gateAbove)
-		member.talking.Store(member.inMix && member.voice.talking())
 		if member.inMix {
-			member.level = pcm
-			m.addVoice(pcm)
+			m.addVoice(member.level)
 		}
 	}
 	for i := 0; i < len(b.plays); {
