@@ -205,6 +205,32 @@ func TestDigitsPassTheBridge(t *testing.T) {
 	}
 }
 
+func TestALostEndIsToldWhileRelaying(t *testing.T) {
+	// A pair at rest has a tick now and then: the key comes at different distances from it.
+	for frames := 50; frames < 55; frames++ {
+		bubble(t, func(t *testing.T, w *media.MemoryWire, e *media.Engine) {
+			a, b := newCounterPhone(t, w, e, "127.0.0.1:9000"), newCounterPhone(t, w, e, "127.0.0.1:9002")
+			told := make(chan time.Time, 2)
+			a.port.OnDigit(func(media.Digit) { told <- time.Now() })
+			br := New(e, "pair")
+			br.Join(a.port, JoinOptions{})
+			br.Join(b.port, JoinOptions{})
+			a.count(t, 0, frames)
+			event := []byte{0x80, 101, 0, 0, 0, 0, 0, 0, 0, 0, 0, 42, 7, 10, 0, 160}
+			binary.BigEndian.PutUint16(event[2:], uint16(frames+1000))
+			binary.BigEndian.PutUint32(event[4:], uint32(frames)*160+77)
+			pressed := time.Now()
+			if err := a.conn.WriteTo(event, a.port.LocalAddr()); err != nil {
+				t.Fatal(err)
+			}
+			if took := (<-told).Sub(pressed); took < 100*time.Millisecond || took > 125*time.Millisecond {
+				t.Errorf("the key is told of after %s, not 100 ms and a frame", took)
+			}
+			br.Close()
+		})
+	}
+}
+
 // press sends the key 7 as events, after so many frames.
 func press(t *testing.T, p *counterPhone, after int) {
 	for i := range 7 {

@@ -34,6 +34,7 @@ type Group struct {
 	seats   []*Seat // the shard's
 	changed bool
 	closed  bool
+	rest    int // ticks that may be left out
 }
 
 // NewGroup makes an empty group on the shard that has the least to do. On a
@@ -175,11 +176,20 @@ func (p *Port) stand() {
 	p.refresh()
 }
 
+// restTicks is how many ticks a group leaves out while all its ports relay: what
+// they do each second can be a little late. It is shorter than what a lost end of
+// a key press is waited for.
+const restTicks = 4
+
 // tick implements ticker.
 func (g *Group) tick(at instant) {
 	if g.changed {
-		g.changed = false
+		g.changed, g.rest = false, 0
 		g.mixer.Choose()
+	}
+	if g.rest > 0 {
+		g.rest--
+		return
 	}
 	for _, s := range g.seats {
 		s.port.begin(at)
@@ -191,6 +201,20 @@ func (g *Group) tick(at instant) {
 			s.port.finish(at, nil)
 		}
 	}
+	if g.resting() {
+		g.rest = restTicks
+	}
+}
+
+// resting tells whether the ports' packets pass by themselves, with nothing to do
+// in a tick.
+func (g *Group) resting() bool {
+	for _, s := range g.seats {
+		if !s.port.resting() {
+			return false
+		}
+	}
+	return len(g.seats) > 0
 }
 
 // Seated tells whether the seat is taken at present.

@@ -251,6 +251,12 @@ func (p *Port) transparent() bool {
 		p.play == nil && len(p.over) == 0 && len(p.keying) == 0 && len(p.taps) == 0 && p.in.tones == nil
 }
 
+// resting tells whether all that the port does is to relay packets both ways, with
+// no key held.
+func (p *Port) resting() bool {
+	return p.forward != nil && p.out.relayed > 0 && p.transparent() && !p.in.digits.Pending()
+}
+
 // tick implements ticker for a port that is in no bridge.
 func (p *Port) tick(at instant) {
 	p.begin(at)

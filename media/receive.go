@@ -138,8 +138,10 @@ func (p *Port) accept(packet []byte, n int, event bool, at instant) {
 	switch {
 	case !p.params.Receive:
 	case p.forward != nil:
+		p.shard.awaited = at
 		p.forward.relay(p, packet, len(payload), event, at)
 	case p.in.listening && h.PayloadType == p.params.PayloadType && len(payload) > 0:
+		p.shard.awaited = at
 		switch p.in.buffer.Put(h.SequenceNumber, h.Timestamp, payload, time.Duration(at)) {
 		case jitter.Late, jitter.Overflow:
 			p.gauges.late.add(1)

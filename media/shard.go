@@ -18,6 +18,14 @@ const (
 	slotTime = frameTime / slots
 )
 
+// How long packets may lie in a busy shard's sockets: while some are relayed or
+// listened to, and while they are but counted and looked through for digits.
+const (
+	shortLinger = time.Millisecond
+	longLinger  = 4 * time.Millisecond
+	awaitedFor  = 200 * time.Millisecond // after the last one that was
+)
+
 // maxBehind is how far the clock may fall behind and still catch up frame by
 // frame; after a longer stop (a suspended machine) it skips.
 const maxBehind = 500 * time.Millisecond
@@ -39,6 +47,7 @@ type shard struct {
 	at      int
 	ticking int // tickers in all slots
 
+	awaited instant    // when a packet came last that is relayed or listened to
 	read    instant    // when the packets being handled were read, or the tick began
 	stale   bool       // read is of before the last wait
 	header  rtp.Header // of the packet being read
@@ -106,12 +115,20 @@ func (s *shard) run() {
 			wait = 0
 		}
 		s.stale = true
-		s.set.Poll(wait)
+		s.set.Poll(wait, s.linger())
 	}
 	s.mu.Lock()
 	s.ended = true
 	s.mu.Unlock()
 	s.runPosted()
+}
+
+// linger is how long packets may lie before the shard looks at them.
+func (s *shard) linger() time.Duration {
+	if time.Duration(s.read-s.awaited) < awaitedFor {
+		return shortLinger
+	}
+	return longLinger
 }
 
 // now is the present instant, the same for all packets of one look at the sockets.
@@ -181,11 +198,23 @@ func (s *shard) exit(t ticker, slot int) {
 	}
 }
 
+// fullSlot is how many tickers a slot takes before more slots are used: with few
+// slots in use the shard wakes less often.
+const fullSlot = 24
+
+// quietestSlot is the slot for the next ticker: of every fourth as long as they
+// are not full, then of every second, then of all.
 func (s *shard) quietestSlot() int {
 	best := 0
-	for i := range s.slots {
-		if len(s.slots[i]) < len(s.slots[best]) {
-			best = i
+	for _, step := range []int{4, 2, 1} {
+		best = 0
+		for i := 0; i < slots; i += step {
+			if len(s.slots[i]) < len(s.slots[best]) {
+				best = i
+			}
+		}
+		if len(s.slots[best]) < fullSlot {
+			break
 		}
 	}
 	return best

@@ -40,10 +40,12 @@ type Set interface {
 	// Remove stops it.
 	Remove(c Conn)
 	// Poll hands over the packets that are there. When there are none it waits
-	// for some, for at most wait (0 or less: not at all), or until Wake.
-	Poll(wait time.Duration)
-	// Wake makes a waiting Poll, or the next one, return early, within a
-	// millisecond. Any goroutine may call it.
+	// for some, for at most wait (0 or less: not at all), or until Wake. Where
+	// that is cheaper it lets packets gather for up to linger, or to the end of
+	// wait when that is not much further.
+	Poll(wait, linger time.Duration)
+	// Wake makes a waiting Poll, or the next one, return early; one that lets
+	// packets gather does so first. Any goroutine may call it.
 	Wake()
 	// Close frees the set.
 	Close() error

@@ -16,10 +16,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pollInterval is how often a busy shard looks at its sockets. Reading what has
-// gathered in a millisecond costs half of waking for each packet.
-const pollInterval = time.Millisecond
-
 // dscpEF marks packets as expedited forwarding (RFC 3246), as telephony is.
 const dscpEF = 46 << 2
 
@@ -61,6 +57,9 @@ func (c *epollConn) bind(addr netip.AddrPort) error {
 		_ = unix.SetsockoptInt(c.fd, unix.IPPROTO_IPV6, unix.IPV6_TCLASS, dscpEF)
 	} else {
 		_ = unix.SetsockoptInt(c.fd, unix.IPPROTO_IP, unix.IP_TOS, dscpEF)
+		// Packets of sound are never near a path's limit. Datagrams that may be
+		// split need a number each, which costs the kernel more than their route.
+		_ = unix.SetsockoptInt(c.fd, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_DO)
 	}
 	if err := unix.Bind(c.fd, sa); err != nil {
 		return err
@@ -201,8 +200,8 @@ func (s *epollSet) Remove(c Conn) {
 	e.receiver, e.slot = nil, -1
 }
 
-// traffic measures whether packets come often enough to look for them each
-// millisecond instead of being woken for each.
+// traffic measures whether packets come often enough to look for them now and
+// then instead of being woken for each.
 type traffic struct {
 	since   time.Time
 	packets int
@@ -225,14 +224,14 @@ func (t *traffic) add(packets int) {
 	t.since, t.packets = now, 0
 }
 
-// Poll implements Set. While many packets come it sleeps for a millisecond, or
-// until the next tick, and then takes all that has gathered; else it waits in the
-// kernel for the first packet.
-func (s *epollSet) Poll(wait time.Duration) {
+// Poll implements Set. While many packets come it sleeps for linger, or until the
+// next tick, and then takes all that has gathered, which costs half of waking for
+// each packet; else it waits in the kernel for the first packet.
+func (s *epollSet) Poll(wait, linger time.Duration) {
 	if s.traffic.busy && wait > 0 {
 		// One sleep for both where the next tick is about as far.
-		if wait > pollInterval*3/2 {
-			wait = pollInterval
+		if wait > linger*3/2 {
+			wait = linger
 		}
 		sleep(wait)
 		wait = 0

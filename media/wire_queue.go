@@ -97,8 +97,8 @@ func (s *queueSet) remove(c *queueConn) {
 	c.set, c.receiver = nil, nil
 }
 
-// Poll implements Set.
-func (s *queueSet) Poll(wait time.Duration) {
+// Poll implements Set; it never lets packets gather.
+func (s *queueSet) Poll(wait, _ time.Duration) {
 	if !s.take() && wait > 0 {
 		s.timer.Reset(wait)
 		select {

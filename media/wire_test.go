@@ -50,7 +50,7 @@ func testWire(t *testing.T, w Wire, ip netip.Addr) {
 	expect := func(s Set, want string) {
 		t.Helper()
 		for range 100 {
-			if s.Poll(50 * time.Millisecond); len(got) > 0 {
+			if s.Poll(50*time.Millisecond, 0); len(got) > 0 {
 				break
 			}
 		}
@@ -65,13 +65,13 @@ func testWire(t *testing.T, w Wire, ip netip.Addr) {
 	expect(first, "one")
 	first.Remove(b)
 	send("two") // waits while the socket moves
-	first.Poll(0)
+	first.Poll(0, 0)
 	if err := second.Add(b, got); err != nil {
 		t.Fatal(err)
 	}
 	expect(second, "two")
 	second.Wake()
-	second.Poll(time.Hour) // returns at once
+	second.Poll(time.Hour, 0) // returns at once
 	second.Remove(b)
 	if err := errors.Join(a.Close(), b.Close(), first.Close(), second.Close()); err != nil {
 		t.Error(err)

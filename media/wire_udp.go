@@ -86,7 +86,7 @@ func (s udpSet) Remove(c Conn) {
 	}
 }
 
-func (s udpSet) Poll(wait time.Duration) { s.queueSet.Poll(wait) }
+func (s udpSet) Poll(wait, linger time.Duration) { s.queueSet.Poll(wait, linger) }
 
 // unmap writes IPv4 addresses as such, so that equal addresses compare equal.
 func unmap(a netip.AddrPort) netip.AddrPort {

@@ -73,6 +73,9 @@ func (r *Receiver) Expire(at time.Duration) (Press, bool) {
 	return r.finish()
 }
 
+// Pending tells whether a press waits to be told of by Push or Expire.
+func (r *Receiver) Pending() bool { return r.active && !r.told }
+
 // Down tells whether a key is held at the time given.
 func (r *Receiver) Down(at time.Duration) bool {
 	return r.active && !r.ended && at-r.arrived < silence

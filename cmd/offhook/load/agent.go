@@ -100,7 +100,7 @@ func (a *agent) send(raw []byte) {
 
 // describe is the description of a leg. The caller holds the lock.
 func (a *agent) describe(leg int) []byte {
-	return describe(a.rtp.Addr(leg), a.formats[leg%len(a.formats)])
+	return describe(a.rtp.Addr(leg), a.formats[leg%len(a.formats)], a.rtp.Ptime())
 }
 
 // callerPrefix comes before the leg's number in the caller's number, so that

@@ -115,7 +115,7 @@ var (
 func (b *bench) steadyAll(ctx context.Context, list []steady) error {
 	result{}.printHead()
 	for _, c := range list {
-		if c.calls > b.options.most {
+		if c.calls < b.options.least || c.calls > b.options.most {
 			continue
 		}
 		r, err := b.steady(ctx, c)

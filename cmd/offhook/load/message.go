@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // message is a SIP message as far as the generator looks at it.
@@ -100,11 +101,11 @@ func (m message) reply(status, local string, contact string, body []byte) []byte
 }
 
 // describe is the session description of a leg that takes one codec.
-func describe(leg netip.AddrPort, format string) []byte {
+func describe(leg netip.AddrPort, format string, ptime time.Duration) []byte {
 	pt := map[string]int{"PCMU": 0, "PCMA": 8, "G722": 9}[format]
 	return fmt.Appendf(nil, "v=0\r\no=- 1 1 IN IP4 %[1]s\r\ns=-\r\nc=IN IP4 %[1]s\r\nt=0 0\r\n"+
 		"m=audio %[2]d RTP/AVP %[3]d 101\r\na=rtpmap:%[3]d %[4]s/8000\r\na=rtpmap:101 telephone-event/8000\r\n"+
-		"a=fmtp:101 0-15\r\na=ptime:20\r\n", leg.Addr(), leg.Port(), pt, format)
+		"a=fmtp:101 0-15\r\na=ptime:%[5]d\r\n", leg.Addr(), leg.Port(), pt, format, ptime.Milliseconds())
 }
 
 // mediaOf is where a description wants its sound.
