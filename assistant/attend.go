@@ -2,6 +2,7 @@ package assistant
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"offhook/media/audio"
@@ -30,9 +31,8 @@ type piece struct {
 
 // overlap is speech of the party over ours.
 type overlap struct {
-	active bool             // we paused for it
-	commit <-chan time.Time // then it counts, words or not
-	broken bool             // we gave up
+	active bool // we paused for it
+	broken bool // we gave up
 }
 
 // attend lets a job work until it is done and the mouth has said everything.
@@ -44,7 +44,7 @@ func (t *talk) attend(ctx context.Context, j *job) (interrupted bool, err error)
 	fill := time.NewTimer(t.times.Filler)
 	defer fill.Stop()
 	for {
-		if done == nil && len(j.pieces) == 0 && (over.broken || j.asIs || !over.active && t.mouth.idle()) {
+		if done == nil && len(j.pieces) == 0 && (over.broken || !over.active && (j.asIs || t.mouth.idle())) {
 			return over.broken, nil
 		}
 		if over.broken && !j.whole {
@@ -63,12 +63,8 @@ func (t *talk) attend(ctx context.Context, j *job) (interrupted bool, err error)
 			t.clock.wire(t.mouth.began())
 		case s := <-t.ear.signs:
 			t.overhear(s, &over)
-		case <-over.commit:
-			over.commit = nil
-			if !j.whole {
-				j.cancel()
-			}
 		case k := <-t.keys:
+			t.mouth.pause()
 			t.pending = append(t.pending, t.digits(ctx, k.Key))
 			over.broken = true
 		case m := <-t.injected:
@@ -94,17 +90,20 @@ func (t *talk) overhear(s sign, over *overlap) {
 			over.broken = true // it goes on with what it was saying
 			return
 		}
-		over.active, over.commit = true, time.After(t.times.Commit)
+		over.active = true
 	case partly:
-		over.broken = over.broken || over.active && !backchannel(s.text)
+		if !backchannel(s.text) && (over.active || len(strings.Fields(s.text)) > 1) {
+			over.broken = true
+			t.mouth.pause()
+		}
 	case said:
-		over.commit = nil
 		if s.err != nil {
 			t.log.Warn("speech not recognised", "error", s.err)
 		}
 		if s.err == nil && s.text != "" && (!backchannel(s.text) || t.mouth.began().IsZero()) {
 			t.pending = append(t.pending, input{text: s.text, role: "user", voice: s.voice, known: s.known})
 			over.broken = true
+			t.mouth.pause()
 			return
 		}
 		over.active = false

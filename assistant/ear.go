@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"offhook/media/vad"
@@ -18,6 +19,7 @@ type sign struct {
 	voice time.Time // of said: when the voice ended
 	known time.Time // of said: when the words were known
 	err   error     // of said: the recogniser failed
+	cut   bool      // of ended and said: there was no silence, the sound goes on
 }
 
 type signKind int
@@ -36,12 +38,17 @@ type ear struct {
 	options stt.Options
 	times   Times
 	signs   chan sign
-	onFirm  func() // at once, before the sign
+	onFirm  func() (paused bool) // at once, before the sign
 
 	feed  *stt.Feed
 	ready *phrase         // listens already, for the next phrase
 	last  <-chan struct{} // closed when the last phrase was told
 	work  sync.WaitGroup
+
+	began  time.Time // the phrase that goes on, or what follows a cut
+	paused time.Time // when it stopped us
+	firm   bool      // it was told as firm, or is a sound that goes on after a cut
+	cut    bool      // it follows a cut
 }
 
 // phrase is one stretch of speech on its way through the recogniser.
@@ -49,7 +56,10 @@ type phrase struct {
 	feed   *stt.Feed
 	cancel context.CancelCauseFunc
 	ended  time.Time // set before feed is closed
+	cut    bool      // the same
 	texts  []string
+	partly string
+	words  atomic.Int64 // when new words came, in Unix nanoseconds; 0: never
 }
 
 var errNoWords = errors.New("the recogniser did not give the words in time")
@@ -65,7 +75,7 @@ func (p *phrase) end(at time.Time, words time.Duration) {
 // hearing is how much sound waits for the ear's goroutine.
 const hearing = 2 * time.Second
 
-func newEar(engine stt.Engine, o stt.Options, t Times, onFirm func()) *ear {
+func newEar(engine stt.Engine, o stt.Options, t Times, onFirm func() bool) *ear {
 	o.Whole = true
 	told := make(chan struct{})
 	close(told)
@@ -86,7 +96,6 @@ func (e *ear) listen(ctx context.Context) {
 	start := max(e.times.VAD.Start, vad.Defaults().Start)
 	lead := newLead(stt.Samples(e.times.Lead + start))
 	frame, filled := make([]int16, vad.Rate/50), 0
-	wasFirm := false
 	for {
 		n, _, err := e.feed.Read(ctx, frame[filled:])
 		if err != nil {
@@ -99,6 +108,7 @@ func (e *ear) listen(ctx context.Context) {
 		event := d.Write(frame)
 		switch {
 		case event == vad.Begun:
+			e.begin(false)
 			e.tell(ctx, sign{kind: begun})
 			e.ready.feed.Write(lead.take())
 			e.ready.feed.Write(frame)
@@ -107,18 +117,44 @@ func (e *ear) listen(ctx context.Context) {
 		default:
 			lead.add(frame)
 		}
-		if !wasFirm && d.Speaking() && d.Firm() {
-			wasFirm = true
-			e.onFirm()
+		if !e.firm && d.Speaking() && d.Firm() {
+			e.firm = true
+			if e.onFirm() {
+				e.paused = time.Now()
+			}
 			e.tell(ctx, sign{kind: firm})
 		}
-		if event == vad.Ended || event == vad.Cut {
-			wasFirm = false
-			e.tell(ctx, sign{kind: ended})
+		if cut := event == vad.Cut || d.Speaking() && e.doubtful(time.Now()); cut || event == vad.Ended {
+			e.tell(ctx, sign{kind: ended, cut: cut})
+			e.ready.cut = cut
 			e.ready.end(time.Now().Add(-d.Silent()), e.times.Words)
 			e.prepare(ctx)
+			e.begin(cut)
 		}
 	}
+}
+
+// begin notes the begin of a phrase. After a cut the sound goes on, and only
+// words can show that it is more than noise.
+func (e *ear) begin(cut bool) {
+	e.began, e.paused, e.firm, e.cut = time.Now(), time.Time{}, cut, cut
+}
+
+// doubtful reports whether a sound that goes on may be noise, so that the
+// recogniser must decide what it has: when it has stopped us, after the last
+// words of it, and now and then when there are none.
+func (e *ear) doubtful(now time.Time) bool {
+	quiet, words := now.Sub(e.began), e.ready.words.Load()
+	if words != 0 {
+		quiet = now.Sub(time.Unix(0, words))
+	}
+	switch {
+	case quiet < e.times.Doubt:
+		return false
+	case words != 0, e.cut, !e.paused.IsZero() && now.Sub(e.paused) >= e.times.Doubt:
+		return true
+	}
+	return quiet >= 3*e.times.Doubt
 }
 
 func (e *ear) tell(ctx context.Context, s sign) {
@@ -148,7 +184,7 @@ func (e *ear) prepare(ctx context.Context) {
 			p.drain(ctx) // nobody may have spoken yet
 		}
 		<-before
-		e.tell(ctx, sign{kind: said, text: strings.Join(p.texts, " "), voice: p.ended, known: time.Now(), err: err})
+		e.tell(ctx, sign{kind: said, text: strings.Join(p.texts, " "), voice: p.ended, known: time.Now(), err: err, cut: p.cut})
 	})
 }
 
@@ -167,8 +203,13 @@ func (e *ear) understood(ctx context.Context, p *phrase, r stt.Result) {
 	switch {
 	case text == "":
 	case r.Kind == stt.Final:
+		p.words.Store(time.Now().UnixNano())
 		p.texts = append(p.texts, text)
 	default:
+		if text != p.partly {
+			p.partly = text
+			p.words.Store(time.Now().UnixNano())
+		}
 		e.tell(ctx, sign{kind: partly, text: strings.Join(append(p.texts[:len(p.texts):len(p.texts)], text), " ")})
 	}
 }

@@ -35,14 +35,16 @@ func (t *talk) listen(ctx context.Context) (input, error) {
 		case s := <-t.ear.signs:
 			t.notice(s)
 			switch s.kind {
-			case begun:
-				silence.Stop()
 			case ended:
-				wait = time.After(t.times.Filler)
+				if !s.cut {
+					wait = time.After(t.times.Filler)
+				}
 			case said:
 				wait = nil
 				t.mouth.fill(nil)
-				silence.Reset(t.times.Silence)
+				if !s.cut {
+					silence.Reset(t.times.Silence)
+				}
 				if err := t.understand(ctx, s); err != nil {
 					return input{}, err
 				}
@@ -54,6 +56,10 @@ func (t *talk) listen(ctx context.Context) (input, error) {
 		case m := <-t.injected:
 			t.pending = append(t.pending, input{text: m.Content, role: m.Role, kept: true})
 		case <-silence.C:
+			if t.speaking {
+				silence.Reset(t.times.Doubt)
+				continue
+			}
 			if t.asked++; t.asked > t.times.Patience {
 				return input{}, &ending{result: "silence"}
 			}
@@ -64,12 +70,13 @@ func (t *talk) listen(ctx context.Context) (input, error) {
 	}
 }
 
-// notice keeps whether the party speaks.
+// notice keeps whether the party speaks. A sound that was cut goes on, and is
+// noise when there were no words in it.
 func (t *talk) notice(s sign) {
-	switch s.kind {
-	case begun:
+	switch {
+	case s.kind == begun:
 		t.speaking = true
-	case ended:
+	case s.kind == ended && !s.cut, s.kind == said && s.cut && s.text == "":
 		t.speaking = false
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"math"
+	"math/rand/v2"
 	"net/http"
 	"strings"
 	"sync"
@@ -44,10 +45,15 @@ type testParty struct {
 	hz    float64 // spoken now; 0: silence
 	left  int     // frames of it
 	phase float64
-	loud  bool          // the party hears a voice
-	since time.Time     // of loud
-	still time.Time     // when it heard anything last, a filler too
-	dead  time.Duration // the longest time without anything
+	at    int // samples so far
+	noise float64
+	throb bool
+
+	random *rand.Rand
+	loud   bool          // the party hears a voice
+	since  time.Time     // of loud
+	still  time.Time     // when it heard anything last, a filler too
+	dead   time.Duration // the longest time without anything
 }
 
 func (p *testParty) Attach(s media.Sink, _ int) func() {
@@ -92,15 +98,33 @@ func (p *testParty) run(ctx context.Context) {
 }
 
 func (p *testParty) speak(frame []int16) {
-	clear(frame)
-	if p.left == 0 {
+	voice := 0.0
+	if p.left > 0 {
+		p.left--
+		voice = 6000
+	}
+	if clear(frame); voice == 0 && p.noise == 0 {
 		return
 	}
-	p.left--
 	for i := range frame {
 		p.phase += 2 * math.Pi * p.hz / stt.Rate
-		frame[i] = int16(6000 * math.Sin(p.phase))
+		p.at++
+		seconds := float64(p.at) / stt.Rate
+		syllable := 0.55 + 0.45*math.Cos(2*math.Pi*4*seconds)
+		noise := p.noise * (2*p.random.Float64() - 1)
+		if p.throb {
+			noise *= 0.52 + 0.48*math.Cos(2*math.Pi*2*seconds)
+		}
+		frame[i] = int16(voice*syllable*math.Sin(p.phase) + noise)
 	}
+}
+
+// surround begins noise around the party that never ends; throbbing noise comes
+// and goes as music and other voices do.
+func (p *testParty) surround(noise float64, throb bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.noise, p.throb = noise, throb
 }
 
 // listen notes whether the party hears a voice; a filler is quieter.
@@ -154,8 +178,9 @@ func (p *testParty) waitFor(t *testing.T, voice bool) time.Time {
 
 // testEar is a recogniser of pitches. It implements stt.Engine.
 type testEar struct {
-	delay time.Duration // from Finish to the words
-	err   error
+	delay  time.Duration // from Finish to the words
+	partly bool          // it tells words before Finish
+	err    error
 }
 
 func (e *testEar) Name() string { return "test" }
@@ -177,6 +202,15 @@ type testStream struct {
 
 func (s *testStream) Write(_ context.Context, pcm []int16) error {
 	s.pcm = append(s.pcm, pcm...)
+	if !s.e.partly {
+		return nil
+	}
+	if text := meaning(s.pcm); text != "" {
+		select {
+		case s.results <- stt.Result{Kind: stt.Interim, Text: text}:
+		case <-s.closed:
+		}
+	}
 	return nil
 }
 
@@ -199,10 +233,29 @@ func (s *testStream) Close() {
 	s.once.Do(func() { close(s.closed); close(s.results) })
 }
 
-// meaning is what the pitch of sound means, "" for a cough.
+// meaning is what the pitch of the louder parts of sound means, "" for a cough.
 func meaning(pcm []int16) string {
-	crossings, first, last := 0, -1, 0
+	votes := map[string]int{}
+	best := ""
+	for len(pcm) >= 640 {
+		if text := pitch(pcm[:640]); text != "" {
+			if votes[text]++; votes[text] > votes[best] {
+				best = text
+			}
+		}
+		pcm = pcm[640:]
+	}
+	if votes[best] < 3 {
+		return ""
+	}
+	return best
+}
+
+// pitch is what 40 ms of sound mean.
+func pitch(pcm []int16) string {
+	crossings, first, last, energy := 0, -1, 0, 0.0
 	for i := 1; i < len(pcm); i++ {
+		energy += float64(pcm[i]) * float64(pcm[i])
 		if pcm[i-1] < 0 && pcm[i] >= 0 {
 			if first >= 0 {
 				crossings++
@@ -214,7 +267,7 @@ func meaning(pcm []int16) string {
 	}
 	hz := float64(crossings) * stt.Rate / float64(max(1, last-first))
 	for f, text := range meanings {
-		if math.Abs(f-hz) < 40 {
+		if math.Abs(f-hz) < 40 && energy/float64(len(pcm)) > 1500*1500 {
 			return text
 		}
 	}
@@ -356,7 +409,7 @@ type scene struct {
 // newScene starts a conversation with a greeting, inside a synctest bubble.
 func newScene(t *testing.T, answer func(history []llm.Message) ([]string, time.Duration, int), change ...func(*talk)) *scene {
 	s := &scene{
-		party: &testParty{still: time.Now(), keys: make(chan call.Keypress, 16)}, model: &testModel{answer: answer},
+		party: &testParty{random: rand.New(rand.NewPCG(1, 1)), still: time.Now(), keys: make(chan call.Keypress, 16)}, model: &testModel{answer: answer},
 		ear: &testEar{}, voice: &testVoice{}, book: &testBook{}, end: make(chan error, 1),
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())

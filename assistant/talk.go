@@ -90,7 +90,7 @@ type input struct {
 // cause of ctx.
 func (t *talk) converse(ctx context.Context, p Party) error {
 	t.mouth = newMouth(p.Rate())
-	t.ear = newEar(t.engines.Ear, stt.Options{Language: t.spec.Language}, t.times, func() { t.mouth.pause() })
+	t.ear = newEar(t.engines.Ear, stt.Options{Language: t.spec.Language}, t.times, t.mouth.pause)
 	keys, stop := p.Keys()
 	defer stop()
 	t.keys = keys

@@ -13,7 +13,7 @@ type Times struct {
 	VAD      vad.Config    // speech start, end of turn, what interrupts
 	Lead     time.Duration // sound before the speech's start that the recogniser gets
 	Words    time.Duration // longest wait for the words after the end of speech
-	Commit   time.Duration // speech over ours that lasts so long cancels the model, words or not
+	Doubt    time.Duration // sound without words for so long may be noise: the recogniser must decide
 	Filler   time.Duration // silence of ours before a filler, while the model or a tool works
 	Silence  time.Duration // silence of the party before it is asked whether it is there
 	Patience int           // so many times it is asked; then the conversation is over
@@ -27,7 +27,7 @@ type Times struct {
 // DefaultTimes are for telephone lines and engines that answer in a second.
 func DefaultTimes() Times {
 	return Times{
-		VAD: vad.Defaults(), Lead: 300 * time.Millisecond, Words: 5 * time.Second, Commit: 800 * time.Millisecond,
+		VAD: vad.Defaults(), Lead: 300 * time.Millisecond, Words: 5 * time.Second, Doubt: 2 * time.Second,
 		Filler: 1500 * time.Millisecond, Silence: 15 * time.Second, Patience: 2,
 		Keys: 1500 * time.Millisecond, Tool: 5 * time.Second, First: 8 * time.Second, Voice: 8 * time.Second, Failing: 4 * time.Second,
 	}

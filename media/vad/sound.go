@@ -37,14 +37,18 @@ func (s *spectrum) measure(pcm []int16) sound {
 		energy += v * v
 		slope += (v - last) * (v - last)
 		last = v
-		x := float64(sample)
-		y := s.high.next(x)
-		high += y * y
-		y = s.low[1].next(s.low[0].next(x))
-		low += y * y
 	}
-	if energy == 0 {
+	if energy == 0 { // filters that ring out are slow: their numbers get too small for processors
+		s.high.rest()
+		s.low[0].rest()
+		s.low[1].rest()
 		return sound{level: -120, bright: -120}
+	}
+	for _, sample := range pcm {
+		y := s.high.next(float64(sample))
+		high += y * y
+		y = s.low[1].next(s.low[0].next(float64(sample)))
+		low += y * y
 	}
 	all := float64(energy)
 	if float64(slope) < all*Defaults().Noise {
@@ -79,6 +83,9 @@ func (f *biquad) next(x float64) float64 {
 	f.z2 = f.b2*x - f.a2*y
 	return y
 }
+
+// rest forgets the sound so far.
+func (f *biquad) rest() { f.z1, f.z2 = 0, 0 }
 
 func lowPass(hz float64) biquad {
 	f, c := poles(hz)
