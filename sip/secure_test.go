@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"math/big"
 	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -60,11 +61,20 @@ func TestCallOverTLS(t *testing.T) {
 // A browser phone: its Contact and Via name no address at all, and the BYE
 // comes on its connection (RFC 7118).
 func TestCallOverWebSocket(t *testing.T) {
+	for _, scheme := range []string{"ws", "wss"} {
+		t.Run(scheme, func(t *testing.T) { callOverWebSocket(t, scheme) })
+	}
+}
+
+func callOverWebSocket(t *testing.T, scheme string) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	bob := newParty(t, Config{Listen: []string{"ws://127.0.0.1:0"}})
-	to := bob.uri("ws", "bob")
-	ws, _, err := websocket.Dial(ctx, "ws://"+to.HostPort(), &websocket.DialOptions{Subprotocols: []string{"sip"}})
+	certificate := selfSigned(t)
+	bob := newParty(t, Config{Listen: []string{scheme + "://127.0.0.1:0"}, TLS: certificate})
+	to := bob.uri(scheme, "bob")
+	ws, _, err := websocket.Dial(ctx, scheme+"://"+to.HostPort(), &websocket.DialOptions{
+		Subprotocols: []string{"sip"}, HTTPClient: &http.Client{Transport: &http.Transport{TLSClientConfig: certificate}},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +82,7 @@ func TestCallOverWebSocket(t *testing.T) {
 	send := func(first, cseq, tag string) {
 		t.Helper()
 		var b bytes.Buffer
-		b.WriteString(first + " SIP/2.0\r\nVia: SIP/2.0/WS x.invalid;branch=z9hG4bK" + strings.ReplaceAll(cseq, " ", "") + "\r\nFrom: <sip:a@x.invalid>;tag=a\r\nTo: <sip:bob@x>" + tag +
+		b.WriteString(first + " SIP/2.0\r\nVia: SIP/2.0/" + strings.ToUpper(scheme) + " x.invalid;branch=z9hG4bK" + strings.ReplaceAll(cseq, " ", "") + "\r\nFrom: <sip:a@x.invalid>;tag=a\r\nTo: <sip:bob@x>" + tag +
 			"\r\nCall-ID: ws\r\nCSeq: " + cseq + "\r\nContact: <sip:a@x.invalid;transport=ws>\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n")
 		if err := ws.Write(ctx, websocket.MessageText, b.Bytes()); err != nil {
 			t.Fatal(err)

@@ -5,6 +5,7 @@ package phone
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -33,6 +34,7 @@ type Config struct {
 	Codecs   []string      // PCMU, PCMA, G722
 	Engine   *media.Engine // shared by many phones; nil: its own
 	Logger   *slog.Logger
+	TLS      *tls.Config // for a server behind ;transport=tls; nil: the system's authorities
 	// Incoming is called for each call to the phone, on a goroutine of its
 	// own; nil: calls are refused with 480.
 	Incoming func(*Call)
@@ -70,7 +72,7 @@ func New(ctx context.Context, cfg Config) (*Phone, error) {
 		}
 		p.cfg.Engine, p.own = engine, true
 	}
-	stack, err := sip.New(sip.Config{Listen: []string{cfg.Listen}, Handler: p, Logger: cfg.Logger, UserAgent: "offhook-phone"})
+	stack, err := sip.New(sip.Config{Listen: []string{cfg.Listen}, Handler: p, Logger: cfg.Logger, UserAgent: "offhook-phone", TLS: cfg.TLS})
 	if err != nil {
 		return nil, err
 	}

@@ -31,9 +31,10 @@ type softphone struct {
 	done chan error
 }
 
-// baresip starts a softphone that registers at the server, sends a sine of hz,
-// runs commands and ends by itself after some seconds.
-func baresip(t *testing.T, w *world, user, password string, hz, seconds int, account string, commands ...string) *softphone {
+// baresip starts a softphone that registers at server (host:port, with
+// ;transport=), sends a sine of hz, runs commands and ends by itself after some
+// seconds. ca is the file of the authority that it trusts.
+func baresip(t *testing.T, server, ca, user, password string, hz, seconds int, account string, commands ...string) *softphone {
 	t.Helper()
 	if _, err := exec.LookPath("baresip"); err != nil {
 		t.Skip("baresip is not installed (apt-get install baresip)")
@@ -49,14 +50,16 @@ ausrc_channels 2
 auplay_srate 8000
 snd_path %s
 module_path %s
+sip_verify_server yes
+sip_cafile %s
 module g711.so
 module ausine.so
 module aubridge.so
 module sndfile.so
 module_app account.so
 module_app menu.so
-`, port, hz, p.dir, moduleDir(t)),
-		"accounts": fmt.Sprintf("<sip:%s@%s>;auth_user=%s;auth_pass=%s;regint=60%s\n", user, w.sip, user, password, account),
+`, port, hz, p.dir, moduleDir(t), ca),
+		"accounts": fmt.Sprintf("<sip:%s@%s>;auth_user=%s;auth_pass=%s;regint=60%s\n", user, server, user, password, account),
 		"contacts": "\n",
 	}
 	for name, text := range files {
@@ -183,18 +186,24 @@ func registered(t *testing.T, w *world, id string, phones int) {
 	}
 }
 
-// Two softphones register; one calls the other, and they hear each other.
+// Two softphones register, one by TLS; it calls the other, and they hear each
+// other.
 func TestBaresip(t *testing.T) {
 	slow(t)
+	files := pairIn(t.TempDir())
+	issue(t, files, time.Now().AddDate(1, 0, 0))
 	w := newWorld(t, `
 extensions:
   - {id: alice, extension: "1001", password: secret1001}
   - {id: bob, extension: "1002", password: secret1002}
-`)
-	bob := baresip(t, w, "1002", "secret1002", 600, 30, ";answermode=auto")
+`, func(cfg *Config) {
+		cfg.SIP.Listen, cfg.SIP.TLS = append(cfg.SIP.Listen, "tls://127.0.0.1:0"), files
+	})
+	secure := strings.TrimPrefix(w.server.exchange.Addrs()[2], "tls://") + ";transport=tls"
+	bob := baresip(t, w.sip.String(), files.Cert, "1002", "secret1002", 600, 30, ";answermode=auto")
 	registered(t, w, "bob", 1)
-	alice := baresip(t, w, "1001", "secret1001", 400, 5, "", "/dial 1002")
-	if said := alice.wait(); !strings.Contains(said, "Call established") || !strings.Contains(said, "200 OK () [1 binding]") {
+	alice := baresip(t, secure, files.Cert, "1001", "secret1001", 400, 5, "", "/dial 1002")
+	if said := alice.wait(); !strings.Contains(said, "Call established") || !strings.Contains(said, "{0/TLS/v4} 200 OK () [1 binding]") {
 		t.Errorf("alice's baresip said\n%s", said)
 	}
 	var c resource.Call

@@ -45,9 +45,17 @@ type HTTPConfig struct {
 
 // SIPConfig is where calls come in.
 type SIPConfig struct {
-	Listen     []string `yaml:"listen" doc:"Sockets: udp://, tcp://, tls://, ws:// or wss:// with address and port"`
-	Domain     string   `yaml:"domain" doc:"Realm and host of From; empty: the address in use"`
-	ExternalIP string   `yaml:"external_ip" doc:"Address in Contact and SDP; empty: the local address that routes to the peer"`
+	Listen     []string  `yaml:"listen" doc:"Sockets: udp://, tcp://, tls://, ws:// or wss:// with address and port; tls:// and wss:// need sip.tls"`
+	Domain     string    `yaml:"domain" doc:"Realm and host of From; empty: the address in use"`
+	ExternalIP string    `yaml:"external_ip" doc:"Address in Contact and SDP; empty: the local address that routes to the peer"`
+	TLS        TLSConfig `yaml:"tls"`
+}
+
+// TLSConfig is what signalling with TLS shows and trusts. Sound is not encrypted.
+type TLSConfig struct {
+	Cert string `yaml:"cert" doc:"PEM file of the certificate of tls:// and wss://, its chain behind it; read again when it changes. Sound is not encrypted"`
+	Key  string `yaml:"key" doc:"PEM file of the certificate's private key"`
+	CA   string `yaml:"ca" doc:"PEM file of authorities that carriers' certificates (;transport=tls) may come from beside the system's"`
 }
 
 // RTPConfig is the sound's sockets.
@@ -243,6 +251,9 @@ func (c *Config) check() error {
 			fault("codecs[%d]: %q is not built in; use PCMU, PCMA or G722", i, name)
 		}
 	}
+	if err := c.SIP.TLS.check(c.SIP.Listen); err != nil {
+		fault("%v", err)
+	}
 	for i, l := range c.SIP.Listen {
 		if scheme, _, ok := strings.Cut(l, "://"); !ok || !strings.Contains(" udp tcp tls ws wss ", " "+scheme+" ") {
 			fault("sip.listen[%d]: %q must begin with udp://, tcp://, tls://, ws:// or wss://", i, l)
@@ -259,6 +270,11 @@ func (c *Config) check() error {
 		fault("speech.stt.engine: %q is unknown; use vosk or openai", c.Speech.STT.Engine)
 	}
 	return errors.Join(faults...)
+}
+
+// secured tells whether a listener's address is one of TLS.
+func secured(listen string) bool {
+	return strings.HasPrefix(listen, "tls://") || strings.HasPrefix(listen, "wss://")
 }
 
 // span reads "20000-29999".

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -95,6 +96,7 @@ type Server struct {
 	live    context.Context // ends when background work shall end
 	end     context.CancelFunc
 
+	tls      *tls.Config // nil: nothing of it is configured
 	dir      *dataDir
 	db       *store.DB
 	hub      *event.Hub
@@ -139,6 +141,7 @@ func Start(ctx context.Context, cfg Config, log *slog.Logger, out io.Writer) (*S
 // steps is the order of start; stop goes through it upside down.
 func (s *Server) steps() []step {
 	return []step{
+		{"certificate", s.loadCertificate, nil},
 		{"data_dir", s.takeDataDir, func(context.Context) error { return s.dir.Close() }},
 		{"store", s.startStore, func(context.Context) error { return s.db.Close() }},
 		{"access key", s.startKey, nil},
@@ -186,6 +189,15 @@ func (s *Server) stop() error {
 	s.end()
 	s.started = nil
 	return errors.Join(faults...)
+}
+
+// loadCertificate comes first: it touches nothing and fails most often.
+func (s *Server) loadCertificate(context.Context) (err error) {
+	if err := s.cfg.SIP.TLS.check(s.cfg.SIP.Listen); err != nil {
+		return err
+	}
+	s.tls, err = newTLS(s.cfg.SIP.TLS, s.log)
+	return err
 }
 
 // takeDataDir comes before anything is opened in it.
@@ -320,7 +332,7 @@ func (s *Server) makeExchange(ctx context.Context) (err error) {
 		AllowPrivate: s.cfg.OutboundHTTP.AllowPrivate, Timeout: 10 * time.Second, MaxBytes: 1 << 20})}
 	s.runner = callflow.New(callflow.Config{DB: s.db, Verbs: action.Verbs, Web: web, Logger: s.log})
 	s.exchange, err = call.New(call.Config{
-		SIP:   sip.Config{Listen: s.cfg.SIP.Listen, UserAgent: "offhook", Logger: s.log},
+		SIP:   sip.Config{Listen: s.cfg.SIP.Listen, UserAgent: "offhook", Logger: s.log, TLS: s.tls},
 		Media: s.media, DB: s.db, Speech: s.speech, Audio: s.audio,
 		RecordingDir: filepath.Join(s.cfg.DataDir, "recordings"), Codecs: s.cfg.Codecs,
 		Domain: s.cfg.SIP.Domain, ExternalIP: s.cfg.SIP.ExternalIP, AdminCustomerID: resource.AdminCustomerID,
