@@ -54,11 +54,12 @@ func server(t *testing.T, answer func(w http.ResponseWriter, a asked)) string {
 	return s.URL + "/v1"
 }
 
-// voice is d of a tone, silence that of nothing.
+// voice is d of a tone that rises and falls as syllables do, silence that of
+// nothing.
 func voice(d time.Duration) []int16 {
 	pcm := make([]int16, stt.Samples(d))
 	for i := range pcm {
-		pcm[i] = int16(5000 * math.Sin(float64(i)*0.3))
+		pcm[i] = int16(5000 * (0.6 + 0.4*math.Cos(float64(i)*0.0016)) * math.Sin(float64(i)*0.3))
 	}
 	return pcm
 }
