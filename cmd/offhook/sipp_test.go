@@ -116,9 +116,10 @@ func (p *sippProcess) until(t *testing.T, what string, signal <-chan struct{}) {
 	case err := <-p.done:
 		p.done <- err
 		p.wait()
-		t.Fatalf("sipp was through before: %s", what)
-	case <-time.After(sippTime):
 		trace, _ := os.ReadFile(p.trace) // there is none unless the run is traced
+		t.Fatalf("sipp was through before: %s\n%s", what, trace)
+	case <-time.After(sippTime):
+		trace, _ := os.ReadFile(p.trace)
 		t.Fatalf("%s: not within %s\n%s", what, sippTime, trace)
 	}
 }
