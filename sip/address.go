@@ -120,7 +120,7 @@ func (s *Stack) connect(ctx context.Context, h hop) (*flow, error) {
 	for _, to := range addrs {
 		f := s.openFlow(h.transport, to)
 		if f == nil && h.transport != "UDP" {
-			f, err = s.dial(ctx, h, to)
+			f, err = s.dialOnce(ctx, h, to)
 		}
 		if f != nil {
 			return f, nil

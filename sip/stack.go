@@ -69,6 +69,7 @@ type Stack struct {
 	packets   []*packetSocket
 	listeners []*streamListener
 	streams   map[streamKey]*stream
+	dials     map[streamKey]*dialling
 	servers   map[string]*server
 	clients   map[string]*client
 	dialogs   map[dialogKey]*Dialog
@@ -105,6 +106,7 @@ func New(cfg Config) (*Stack, error) {
 		cfg: cfg, log: cfg.Logger, network: cfg.Network, parser: sipmsg.NewParser(),
 		closing: make(chan struct{}), random: rand.IntN,
 		streams: map[streamKey]*stream{},
+		dials:   map[streamKey]*dialling{},
 		servers: map[string]*server{}, clients: map[string]*client{},
 		dialogs: map[dialogKey]*Dialog{}, invites: map[inviteKey]*Dialog{},
 	}
