@@ -232,6 +232,7 @@ func (t *Handover) rung(r rungResult, o TransferOptions, blind bool) string {
 		return t.consult(r.call)
 	}
 	if !t.hand(nil) {
+		t.tell(o, 480)
 		return "failed"
 	}
 	t.release(o)

@@ -34,7 +34,7 @@ func (r *Rooms) May(customerID, by, conferencecallID string) error {
 	if by == conferencecallID {
 		return nil
 	}
-	if actor.member == nil || actor.row.Role != Moderator {
+	if !actor.seated || actor.row.Role != Moderator {
 		return ErrRole
 	}
 	if other, err := r.find(customerID, conferencecallID); err != nil || other.room != actor.room {
@@ -84,6 +84,9 @@ func (r *Rooms) Kick(ctx context.Context, customerID, conferencecallID string) e
 
 // dismiss brings a stay to an end. The caller holds the lock.
 func (s *stay) dismiss(cause error) {
+	if s.heir != nil {
+		s.heir.lose()
+	}
 	if s.placed && s.row.Status != "leaving" {
 		s.row.Status = "leaving"
 		s.save(event.ConferencecallLeaving)
@@ -121,9 +124,7 @@ func (r *Rooms) End(ctx context.Context, customerID, conferenceID string) error 
 	var leaving []*stay
 	if room := r.rooms[k]; room != nil {
 		leaving = append(leaving, room.stays...)
-		for _, s := range leaving {
-			s.dismiss(errEnded)
-		}
+		room.dismiss(errEnded)
 	}
 	r.mu.Unlock()
 	for _, s := range leaving {

@@ -28,6 +28,7 @@ type room struct {
 
 	rules      resource.Conference // of its row; without an id as long as nobody has read it
 	stays      []*stay             // in the order of their coming
+	heirs      []*heir             // places that are being handed over
 	bridge     *bridge.Bridge      // nil while nobody is in
 	empty      chan struct{}       // closed when the last has left; made with the bridge
 	opened     chan struct{}       // closed when participants need no longer wait for a moderator
@@ -40,16 +41,18 @@ type room struct {
 func (m *room) members() []*stay {
 	var list []*stay
 	for _, s := range m.stays {
-		if s.member != nil {
+		if s.seated {
 			list = append(list, s)
 		}
 	}
 	return list
 }
 
-// moderated reports whether a moderator is among the stays.
-func moderated(stays []*stay) bool {
-	return slices.ContainsFunc(stays, func(s *stay) bool { return s.row.Role == Moderator })
+// moderated reports whether a moderator is among the stays, or hands its place
+// over.
+func (m *room) moderated(stays []*stay) bool {
+	return slices.ContainsFunc(stays, func(s *stay) bool { return s.row.Role == Moderator }) ||
+		slices.ContainsFunc(m.heirs, func(h *heir) bool { return h.of.row.Role == Moderator })
 }
 
 // hasPlaceFor reports whether one more may come. Where participants wait for a
@@ -65,8 +68,13 @@ func (m *room) hasPlaceFor(role string) bool {
 			taken = append(taken, s)
 		}
 	}
-	if m.rules.StartOnModerator && role != Moderator && !moderated(taken) {
+	if m.rules.StartOnModerator && role != Moderator && !m.moderated(taken) {
 		limit--
+	}
+	for _, h := range m.heirs {
+		if !h.of.placed { // it has hung up, and its place is kept
+			limit--
+		}
 	}
 	return len(taken) < limit
 }
@@ -84,12 +92,11 @@ func (m *room) seat(s *stay) error {
 	if m.bridge == nil {
 		m.bridge, m.empty = bridge.New(m.rooms.cfg.Exchange.Media(), "conference "+m.id), make(chan struct{})
 	}
-	member, leave, err := s.call.Enter(m.bridge, bridge.JoinOptions{Mute: s.row.Mute, NoDigits: true, Watch: true})
-	if err != nil {
+	if err := m.enter(s); err != nil {
 		m.closeEmpty()
 		return err
 	}
-	s.member, s.leave = member, leave
+	s.seated, s.free = true, s.call.Occupy(s)
 	if s.row.Role == Moderator {
 		m.begin()
 	}
@@ -99,25 +106,38 @@ func (m *room) seat(s *stay) error {
 	return nil
 }
 
-// vacate takes a call off the bridge and does what the rules say about those
-// who stay.
+// vacate takes a call off the bridge.
 func (m *room) vacate(s *stay) {
+	s.free()
 	s.leave()
-	s.member = nil
-	m.closeEmpty()
+	s.member, s.seated = nil, false
+	m.settle(s.row.Role)
 	if m.bridge != nil && m.rules.EntryTone {
 		m.bridge.Play(goes())
 	}
-	if s.row.Role == Moderator && m.rules.EndOnModeratorLeave && !moderated(m.members()) {
-		for _, other := range m.stays {
-			other.dismiss(errEnded)
-		}
+}
+
+// settle does what the rules say when one with some role is gone for good.
+func (m *room) settle(role string) {
+	m.closeEmpty()
+	if role == Moderator && m.rules.EndOnModeratorLeave && !m.moderated(m.members()) {
+		m.dismiss(errEnded)
+	}
+}
+
+// dismiss brings all stays to an end, and what is handed over.
+func (m *room) dismiss(cause error) {
+	for _, s := range m.stays {
+		s.dismiss(cause)
+	}
+	for len(m.heirs) > 0 {
+		m.heirs[0].lose()
 	}
 }
 
 // closeEmpty closes the bridge and the recordings when the last has left.
 func (m *room) closeEmpty() {
-	if m.bridge == nil || len(m.members()) > 0 {
+	if m.bridge == nil || len(m.members()) > 0 || len(m.heirs) > 0 {
 		return
 	}
 	for _, rec := range m.recordings {

@@ -69,9 +69,7 @@ func (r *Rooms) Close(ctx context.Context) error {
 	}
 	clear(r.alarms)
 	for _, room := range r.rooms {
-		for _, s := range room.stays {
-			s.dismiss(errEnded)
-		}
+		room.dismiss(errEnded)
 	}
 	r.mu.Unlock()
 	over := make(chan struct{})
@@ -133,11 +131,17 @@ func (r *Rooms) depart(s *stay) {
 	defer close(s.gone)
 	s.remove(nil)
 	s.room.stays = slices.DeleteFunc(s.room.stays, func(other *stay) bool { return other == s })
-	if len(s.room.stays) == 0 {
-		delete(r.rooms, s.room.key)
-	}
 	if s.placed {
-		s.stand()
 		delete(r.stays, key{s.row.CustomerID, s.row.ID})
+		s.stand()
+	}
+	r.forget(s.room)
+}
+
+// forget drops a room that nobody is in or on the way to. The caller holds the
+// lock.
+func (r *Rooms) forget(m *room) {
+	if len(m.stays) == 0 && len(m.heirs) == 0 && r.rooms[m.key] == m {
+		delete(r.rooms, m.key)
 	}
 }

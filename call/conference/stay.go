@@ -41,9 +41,12 @@ type stay struct {
 
 	// Rooms.mu guards the rest.
 	row    resource.Conferencecall
-	placed bool // has one of the conference's places and a row
-	member *bridge.Member
-	leave  func() // takes it off the bridge
+	placed bool           // has one of the conference's places and a row
+	seated bool           // is in
+	member *bridge.Member // nil also while it talks to somebody outside
+	leave  func()         // takes it off the bridge
+	free   func()         // undoes Occupy
+	heir   *heir          // its place while that is handed over, else nil
 }
 
 // JoinConference implements flow.Rooms.
@@ -89,6 +92,9 @@ func (s *stay) visit(ctx context.Context, o flow.Room) (string, error) {
 		return ended, nil
 	}
 	<-ctx.Done()
+	if errors.Is(context.Cause(ctx), errHandedOver) {
+		<-s.call.Ended() // who handed it over is about to be let go
+	}
 	return joined, nil
 }
 
@@ -208,7 +214,7 @@ func (s *stay) trySit(ctx context.Context) (wait <-chan struct{}, err error) {
 // stand ends the stay. The caller holds the lock.
 func (s *stay) stand() {
 	told := []string{event.ConferencecallLeaved}
-	if s.member != nil {
+	if s.seated {
 		s.room.vacate(s)
 		told = append(told, event.ParticipantLeft)
 	}
