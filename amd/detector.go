@@ -107,7 +107,6 @@ func (d *Detector) Finish() Verdict {
 // step takes one full frame.
 func (d *Detector) step() {
 	f := &d.front
-	f.measure()
 	d.frames++
 	end := int64(d.frames) * frameSamples
 	loud := !f.silent && f.levelDB > d.talk.floor+2 && f.levelDB > float32(d.c.ToneMinLevel)-6

@@ -63,13 +63,14 @@ func (f *front) write(pcm []int16) (int, bool) {
 	return n, true
 }
 
-// filter passes the full frame into the window. Samples go in pairs: the
+// filter passes the full frame into the window and measures its level. Samples go in pairs: the
 // second is worked out from those before the first, too, so that it need not
 // wait for it.
 func (f *front) filter() {
 	copy(f.window[:], f.window[frameSamples:])
 	out := f.window[windowSize-frameSamples:]
 	x1, x2, y1, y2 := f.x1, f.x2, f.y1, f.y2
+	var e0, e1 float32
 	var peak int16
 	for i := 0; i+1 < len(out) && i+1 < len(f.pcm); i += 2 {
 		s, t := f.pcm[i], f.pcm[i+1]
@@ -79,24 +80,16 @@ func (f *front) filter() {
 		ya := va - hpA2*y2 - hpA1*y1
 		yb := vb - hpA1*va + hpA1*hpA2*y2 + (hpA1*hpA1-hpA2)*y1
 		out[i], out[i+1] = ya, yb
+		e0 += ya * ya
+		e1 += yb * yb
 		x1, x2, y1, y2 = xb, xa, yb, ya
 	}
 	if peak == 0 && max(y1, y2, -y1, -y2) < 1e-12 {
 		y1, y2 = 0, 0 // numbers too small for the processor to be quick with
 	}
 	f.x1, f.x2, f.y1, f.y2 = x1, x2, y1, y2
-	f.silent = peak <= 8 // A-law's smallest step is silence, too
-}
-
-// measure works out the full frame's level.
-func (f *front) measure() {
-	x := f.window[windowSize-frameSamples:]
-	var e0, e1 float32
-	for i := 0; i+1 < len(x); i += 2 {
-		e0 += x[i] * x[i]
-		e1 += x[i+1] * x[i+1]
-	}
 	f.levelDB = decibels((e0 + e1) / frameSamples)
+	f.silent = peak <= 8 // A-law's smallest step is silence, too
 }
 
 // lowBand works out the frame's low band. The signal is rectified first: the
@@ -104,22 +97,13 @@ func (f *front) measure() {
 // fundamental.
 func (f *front) lowBand() {
 	const before = lowTaps - decimation
-	var r [before + frameSamples]float32
-	for i, v := range f.window[windowSize-frameSamples-before:] {
-		if v > 0 {
-			r[i] = v
-		}
+	lowBand(&f.low, (*[before + frameSamples]float32)(f.window[windowSize-frameSamples-before:]), &lowPass)
+	mean := f.mean
+	for i, v := range f.low {
+		mean += (v - mean) * 0.06
+		f.low[i] = v - mean
 	}
-	for i := range f.low {
-		w := r[i*decimation : i*decimation+lowTaps]
-		var a, b float32
-		for k := 0; k < lowTaps/2; k += 2 { // the filter is symmetric
-			a += lowPass[k] * (w[k] + w[lowTaps-1-k])
-			b += lowPass[k+1] * (w[k+1] + w[lowTaps-2-k])
-		}
-		f.mean += (a + b - f.mean) * 0.06
-		f.low[i] = a + b - f.mean
-	}
+	f.mean = mean
 }
 
 // decibels is the level of a mean square, full scale 0, at least -100.

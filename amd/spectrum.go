@@ -1,6 +1,9 @@
 package amd
 
-import "math"
+import (
+	"math"
+	"math/bits"
+)
 
 const (
 	bins    = windowSize / 2
@@ -15,89 +18,56 @@ type spectrum struct {
 	power  [bins]float32 // of a sine of full scale: 0.5 in its three bins together
 }
 
-var hann, cosines, sines, reverse = tables()
+var hann, cosines, sines = tables()
 
-func tables() (w [windowSize]float32, c, s [windowSize]float32, rev [halfLen]uint8) {
+func tables() (w, c, s [windowSize]float32) {
 	for i := range w {
 		w[i] = float32(0.5 - 0.5*math.Cos(2*math.Pi*(float64(i)+0.5)/windowSize))
 		a := 2 * math.Pi * float64(i) / windowSize
 		c[i], s[i] = float32(math.Cos(a)), float32(-math.Sin(a))
 	}
-	for i := range rev {
-		r := 0
-		for b := range 7 {
-			r |= i >> b & 1 << (6 - b)
-		}
-		rev[i] = uint8(r)
+	return w, c, s
+}
+
+// places is where the outputs of the first stages go, in bytes: the order of
+// the reversed bits.
+var places = func() (p [halfLen / 4]int64) {
+	for i := range p {
+		p[i] = int64(bits.Reverse8(uint8(i))>>3) * 16
 	}
-	return w, c, s, rev
+	return p
+}()
+
+// The twiddles of the stages, four cosines before four sines: for joining
+// quarters of 4 and 16, the halves, and the even and odd samples.
+var (
+	turns4    = turns(4, func(j int) []int { return []int{32 * j, 16 * j, 48 * j} })
+	turns16   = turns(16, func(j int) []int { return []int{8 * j, 4 * j, 12 * j} })
+	turnsHalf = [halfLen]float32(turns(halfLen/2, func(j int) []int { return []int{2 * j} }))
+	turnsEven = [halfLen]float32(turns(halfLen/2, func(j int) []int { return []int{j + 1} }))
+)
+
+func turns(n int, angles func(j int) []int) (t []float32) {
+	for j := 0; j < n; j += 4 {
+		for k := range angles(j) {
+			for _, table := range []*[windowSize]float32{&cosines, &sines} {
+				for i := range 4 {
+					t = append(t, table[angles(j + i)[k]])
+				}
+			}
+		}
+	}
+	return t
 }
 
 // transform works out the power spectrum of x: a complex transform of half
 // the length over the even and odd samples, taken apart.
 func (s *spectrum) transform(x *[windowSize]float32) {
-	for i := range s.re {
-		j, at := reverse[i]&(halfLen-1), 2*i&(windowSize-2)
-		s.re[j] = x[at] * hann[at]
-		s.im[j] = x[at+1] * hann[at+1]
-	}
-	s.butterflies()
-	// Power 1 of x's mean square over the window's own power.
-	const scale = 2.0 / (windowSize * windowSize * 0.375)
-	s.power[0] = 0
-	for k := 1; k <= halfLen/2; k++ { // the bins k and m share their halves
-		m := halfLen - k
-		er, ei := (s.re[k]+s.re[m])/2, (s.im[k]-s.im[m])/2
-		or, oi := (s.im[k]+s.im[m])/2, (s.re[m]-s.re[k])/2
-		c, w := cosines[k], sines[k]
-		pr, pi := c*or-w*oi, c*oi+w*or
-		r, i := er+pr, ei+pi
-		s.power[k] = (r*r + i*i) * scale
-		r, i = er-pr, ei-pi
-		s.power[m] = (r*r + i*i) * scale
-	}
-}
-
-func (s *spectrum) butterflies() {
-	re, im := &s.re, &s.im
-	for i := 0; i < halfLen; i += 4 { // the first two stages have no multiplications
-		a, b, c, d := re[i], re[i+1], re[i+2], re[i+3]
-		e, f, g, h := im[i], im[i+1], im[i+2], im[i+3]
-		re[i], re[i+1], re[i+2], re[i+3] = a+b+c+d, a-b+g-h, a+b-c-d, a-b-g+h
-		im[i], im[i+1], im[i+2], im[i+3] = e+f+g+h, e-f-c+d, e+f-g-h, e-f+c-d
-	}
-	s.quarters(4)
-	s.quarters(16)
-	for j := range halfLen / 2 {
-		k := j + halfLen/2
-		c, w := cosines[2*j], sines[2*j]
-		tr, ti := re[k]*c-im[k]*w, re[k]*w+im[k]*c
-		re[k], im[k] = re[j]-tr, im[j]-ti
-		re[j], im[j] = re[j]+tr, im[j]+ti
-	}
-}
-
-// quarters joins four transforms of a size into one, all along the array: two
-// stages in one, with three multiplications instead of four.
-func (s *spectrum) quarters(size int) {
-	const last = halfLen - 1 // masks keep the indices in bounds
-	re, im := &s.re, &s.im
-	for j := range size {
-		turn := windowSize / 4 / size * j
-		c1, w1 := cosines[2*turn&(windowSize-1)], sines[2*turn&(windowSize-1)]
-		c2, w2 := cosines[turn&(windowSize-1)], sines[turn&(windowSize-1)]
-		c3, w3 := cosines[3*turn&(windowSize-1)], sines[3*turn&(windowSize-1)]
-		for at := j; at < halfLen; at += 4 * size {
-			i0, i1, i2, i3 := at&last, (at+size)&last, (at+2*size)&last, (at+3*size)&last
-			br, bi := re[i1]*c1-im[i1]*w1, re[i1]*w1+im[i1]*c1
-			cr, ci := re[i2]*c2-im[i2]*w2, re[i2]*w2+im[i2]*c2
-			dr, di := re[i3]*c3-im[i3]*w3, re[i3]*w3+im[i3]*c3
-			pr, pi, mr, mi := re[i0]+br, im[i0]+bi, re[i0]-br, im[i0]-bi
-			er, ei, or, oi := cr+dr, ci+di, ci-di, dr-cr
-			re[i0], im[i0], re[i2], im[i2] = pr+er, pi+ei, pr-er, pi-ei
-			re[i1], im[i1], re[i3], im[i3] = mr+or, mi+oi, mr-or, mi-oi
-		}
-	}
+	firstStages(&s.re, &s.im, x, &hann, &places)
+	quarterStages(&s.re, &s.im, &turns4[0], 4)
+	quarterStages(&s.re, &s.im, &turns16[0], 16)
+	lastStage(&s.re, &s.im, &turnsHalf)
+	powers(&s.power, &s.re, &s.im, &turnsEven)
 }
 
 // line is a spectral line.
@@ -112,10 +82,15 @@ type line struct {
 func (s *spectrum) strongest(from, to int, not line) line {
 	best := 0
 	var top float32
-	for k := from; k <= to; k++ {
-		p := s.power[k]
-		if p > top && p >= s.power[k-1] && p >= s.power[k+1] && (not.power == 0 || k > not.bin+3 || k < not.bin-3) {
-			best, top = k, p
+	low, high := bins, 0 // the bins that are too near
+	if not.power != 0 {
+		low, high = not.bin-3, not.bin+3
+	}
+	around := s.power[from-1 : to+2]
+	for k := 1; k+1 < len(around); k++ {
+		p := around[k]
+		if p > top && p >= around[k-1] && p >= around[k+1] && (k+from-1 > high || k+from-1 < low) {
+			best, top = k+from-1, p
 		}
 	}
 	if best == 0 {

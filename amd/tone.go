@@ -118,13 +118,15 @@ func (n *noise) update(s *spectrum) {
 	now, floor := s.power[lowBin-4:highBin+5], n.power[lowBin-4:highBin+5]
 	for k, p := range now {
 		f := floor[k]
-		if p < f {
-			f += (p - f) * noiseFall
-		} else {
-			f *= noiseRise
-		}
-		floor[k] = f
+		floor[k] = either(p-f, f+(p-f)*noiseFall, f*noiseRise)
 	}
+}
+
+// either is a when x is negative and else b, of which neither is: without a
+// jump, which the processor could not foresee.
+func either(x, a, b float32) float32 {
+	mask := uint32(int32(math.Float32bits(x)) >> 31)
+	return math.Float32frombits(math.Float32bits(a)&mask | math.Float32bits(b)&^mask)
 }
 
 // quiet takes a frame that is too quiet for a spectrum.
@@ -152,9 +154,7 @@ func (n *noise) excess(s *spectrum) float32 {
 	var sum float32
 	floor := n.power[lowBin : highBin+1]
 	for k, p := range s.power[lowBin : highBin+1] {
-		if p > noiseBias*floor[k] {
-			sum += p
-		}
+		sum += either(noiseBias*floor[k]-p, p, 0)
 	}
 	return sum
 }

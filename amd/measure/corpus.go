@@ -18,9 +18,17 @@ import (
 type call struct {
 	name, label, kind  string
 	pcm                []int16
-	greetingEnd        int
+	onset, greetingEnd int
 	beepStart, beepEnd int
-	known              bool // voice or text that thresholds were chosen on
+	known              bool // thresholds were chosen on its voice and text
+	made               made
+}
+
+// made is how a call was made.
+type made struct {
+	voice            voice
+	level, snr, loss float64
+	noise, codec     string
 }
 
 // load reads a folder with manifest.csv and WAV files: columns file, label,
@@ -93,27 +101,42 @@ func readWAV(name string) ([]int16, error) {
 	return out[:rs.Process(out, pcm)], nil
 }
 
-// save writes calls as WAV files; no folder, nothing.
+// save writes calls as WAV files with a manifest; no folder, nothing.
 func save(dir string, calls []call) error {
 	if dir == "" {
 		return nil
 	}
+	f, err := os.Create(filepath.Join(dir, "manifest.csv"))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	w := csv.NewWriter(f)
+	w.Write([]string{"file", "label", "subtype", "speech_onset_ms", "greeting_end_ms", "beep_onset_ms", "beep_end_ms", "lang", "voice", "snr_db", "level_dbov", "noise", "codec", "loss", "half"})
 	for _, c := range calls {
-		f, err := os.Create(filepath.Join(dir, c.name))
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		w, err := wav.NewWriter(f, 8000, 1)
-		if err != nil {
-			return err
-		}
-		if err := w.Write(c.pcm); err != nil {
-			return err
-		}
-		if err := w.Close(); err != nil {
+		w.Write([]string{c.name, c.label, c.kind, strconv.Itoa(c.onset), strconv.Itoa(c.greetingEnd), strconv.Itoa(c.beepStart), strconv.Itoa(c.beepEnd),
+			c.made.voice.lang, c.made.voice.program + ":" + c.made.voice.name, fmt.Sprintf("%.0f", c.made.snr), fmt.Sprintf("%.0f", c.made.level), c.made.noise, c.made.codec, fmt.Sprint(c.made.loss), []string{"known", "held"}[half(c.known)]})
+		if err := write(filepath.Join(dir, c.name), c.pcm); err != nil {
 			return err
 		}
 	}
-	return nil
+	w.Flush()
+	return w.Error()
+}
+
+// write makes a WAV file of 8 kHz PCM.
+func write(name string, pcm []int16) error {
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	w, err := wav.NewWriter(f, 8000, 1)
+	if err != nil {
+		return err
+	}
+	if err := w.Write(pcm); err != nil {
+		return err
+	}
+	return w.Close()
 }

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
+	"os/exec"
+	"path/filepath"
 
 	"offhook/media/codec"
 )
@@ -69,14 +72,44 @@ func (s *scene) beep(level float64) (start, end int) {
 
 // music appends chords of notes that decay.
 func (s *scene) music(ms, level float64) {
-	scale := []float64{262, 294, 330, 392, 440, 523, 587}
 	for end := s.ms() + int(ms); s.ms() < end; {
-		n := int(s.between(200, 600) * 8)
-		a, b := scale[s.rnd.IntN(len(scale))], scale[s.rnd.IntN(len(scale))]/2
-		for i := range n {
-			t := float64(i) / 8000
-			v := math.Sin(2*math.Pi*a*t) + 0.5*math.Sin(4*math.Pi*a*t) + math.Sin(2*math.Pi*b*t) + 0.3*math.Sin(6*math.Pi*b*t)
-			s.x = append(s.x, 0.5*math.Pow(10, level/20)*v*math.Exp(-3*t))
+		s.x = append(s.x, s.chord(math.Pow(10, level/20))...)
+	}
+	s.x = s.x[:int(len(s.x)/8)*8]
+}
+
+// chord is one chord of 200 to 600 ms.
+func (s *scene) chord(amplitude float64) (x []float64) {
+	scale := []float64{262, 294, 330, 392, 440, 523, 587}
+	a, b := scale[s.rnd.IntN(len(scale))], scale[s.rnd.IntN(len(scale))]/2
+	for i := range int(s.between(200, 600) * 8) {
+		t := float64(i) / 8000
+		v := math.Sin(2*math.Pi*a*t) + 0.5*math.Sin(4*math.Pi*a*t) + math.Sin(2*math.Pi*b*t) + 0.3*math.Sin(6*math.Pi*b*t)
+		x = append(x, 0.5*amplitude*v*math.Exp(-3*t))
+	}
+	return x
+}
+
+// fumble appends the clicks and the rustling of a receiver that is picked up.
+func (s *scene) fumble(ms, level float64) {
+	start := len(s.x)
+	s.quiet(ms)
+	for range 2 + s.rnd.IntN(4) {
+		at := start + s.rnd.IntN(max(len(s.x)-start-1600, 1))
+		amplitude, length := math.Pow(10, (level+s.between(-6, 8))/20), s.between(5, 120)*8
+		for i := 0; i < int(length) && at+i < len(s.x); i++ {
+			s.x[at+i] += amplitude * s.rnd.NormFloat64() * math.Exp(-4*float64(i)/length)
+		}
+	}
+}
+
+// device adds what beeps in a room: a smoke alarm, an oven.
+func (s *scene) device(level float64) {
+	hz, amplitude := s.between(2200, 3300), math.Pow(10, level/20)
+	length, gap := int(s.between(60, 300)*8), int(s.between(300, 1500)*8)
+	for at := s.rnd.IntN(len(s.x) / 2); at < len(s.x); at += length + gap {
+		for i := at; i < min(at+length, len(s.x)); i++ {
+			s.x[i] += amplitude * math.Sin(2*math.Pi*hz*float64(i)/8000)
 		}
 	}
 }
@@ -101,6 +134,12 @@ func (s *scene) noise(kind string, level float64, others [][]int16) {
 				}
 			}
 		}
+	case "music":
+		for at := 0; at < len(n); {
+			at += copy(n[at:], s.chord(1))
+		}
+	case "none":
+		return
 	case "hum":
 		for i := range n {
 			t := float64(i) / 8000
@@ -130,22 +169,49 @@ func (s *scene) noise(kind string, level float64, others [][]int16) {
 	}
 }
 
-// line sends the scene through µ-law or A-law and loses a share of the
-// packets.
-func (s *scene) line(name string, loss float64) []int16 {
-	format, _ := codec.Lookup(name)
-	enc, dec := format.NewEncoder(), format.NewDecoder()
+// line sends the scene through a codec and loses a share of the packets. GSM
+// is Debian's sox.
+func (s *scene) line(name, dir string, loss float64) ([]int16, error) {
 	pcm := make([]int16, len(s.x)/160*160)
 	for i := range pcm {
 		pcm[i] = int16(max(-1, min(1, s.x[i])) * 32767)
 	}
-	var packet [160]byte
-	for at := 0; at < len(pcm); at += 160 {
-		frame := pcm[at : at+160]
-		dec.Decode(frame, packet[:enc.Encode(packet[:], frame)])
+	if name == "GSM" {
+		var err error
+		if pcm, err = gsm(dir, pcm); err != nil {
+			return nil, err
+		}
+	} else {
+		g711(name, pcm)
+	}
+	for at := 0; at+160 <= len(pcm); at += 160 {
 		if s.rnd.Float64() < loss {
-			clear(frame)
+			clear(pcm[at : at+160])
 		}
 	}
-	return pcm
+	return pcm, nil
+}
+
+// g711 sends PCM through a codec there and back.
+func g711(name string, pcm []int16) {
+	format, _ := codec.Lookup(name)
+	enc, dec := format.NewEncoder(), format.NewDecoder()
+	var packet [160]byte
+	for ; len(pcm) >= 160; pcm = pcm[160:] {
+		dec.Decode(pcm[:160], packet[:enc.Encode(packet[:], pcm[:160])])
+	}
+}
+
+// gsm sends PCM through GSM 06.10 there and back.
+func gsm(dir string, pcm []int16) ([]int16, error) {
+	in, middle, out := filepath.Join(dir, "in.wav"), filepath.Join(dir, "middle.gsm"), filepath.Join(dir, "out.wav")
+	if err := write(in, pcm); err != nil {
+		return nil, err
+	}
+	for _, args := range [][]string{{in, middle}, {middle, "-b", "16", "-e", "signed-integer", out}} {
+		if text, err := exec.Command("sox", args...).CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("sox: %w: %s", err, text)
+		}
+	}
+	return readWAV(out)
 }
