@@ -199,3 +199,6 @@ func (c *Call) Ended(e sip.End) {
 
 // LocalRTP is where the phone receives sound.
 func (c *Call) LocalRTP() netip.AddrPort { return c.port.LocalAddr() }
+
+// Phone is whose call it is.
+func (c *Call) Phone() *Phone { return c.phone }
