@@ -82,7 +82,7 @@ GLOBL level2<>(SB), RODATA|NOPTR, $16
 
 // The registers of both loops:
 //
-//	X5   minus twice the quantizers' steps: lower, upper, lower, upper
+//	X5   minus twice the quantizers' steps, and zeros
 //	X6   diff[1]   X7   diff[0]
 //	X8   zero[1]   X9   zero[0]
 //	X10  nb        X11  sz        X12  s
@@ -130,8 +130,7 @@ GLOBL level2<>(SB), RODATA|NOPTR, $16
 	MOVWLZX (R13)(AX*2), AX; \
 	SHLL $16, AX; \
 	ORL DX, AX; \
-	MOVL AX, X5; \
-	PSHUFL $0, X5, X5
+	MOVL AX, X5
 
 // SCALE adapts the quantizers to the multipliers in X1.
 #define SCALE \
@@ -261,6 +260,7 @@ decode:
 	MOVOU (R10)(AX*1), X0
 	MOVO X0, X1
 	PSRLO $8, X1
+	PSHUFL $0, X5, X5
 	PMULHW X5, X0
 
 	// The sound of both bands, within its limits; then lower + upper and
@@ -338,10 +338,10 @@ encode:
 	PACKSSWB X2, X3
 	PMOVMSKB X1, DX
 	PMOVMSKB X3, R14
+	ORL $0x20000000, DX
 	SHLL $16, R14
 	ORL R14, DX
-	ORL $0x20000000, DX
-	BSFL DX, DX
+	TZCNTL DX, DX // BSF where there is none: the same, as a bit is set
 
 	// The place of the code in the tables.
 	MOVL AX, R14
@@ -362,7 +362,6 @@ encode:
 	MOVO X0, X1
 	PSRLO $8, X1
 	PMULHW X5, X0
-	PAND pair<>(SB), X0
 	SCALE
 	PREDICT
 	ADDQ $4, SI
