@@ -3,6 +3,7 @@ package bridge
 import (
 	"encoding/binary"
 	"net/netip"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -121,6 +122,11 @@ func TestTechniqueChangesWithoutAGap(t *testing.T) {
 			sent += 100
 			if got := br.Technique(); got != technique {
 				t.Errorf("technique %s, want %s", got, technique)
+			}
+			for _, port := range []*media.Port{a.port, b.port} {
+				if way := port.Describe(); !strings.Contains(way, "-> bridge pair ("+technique+")") || strings.Contains(way, "packets -> rtp") != (technique == Relay) {
+					t.Errorf("%s, while the technique is %s", way, technique)
+				}
 			}
 		}
 		talk(Relay)

@@ -7,7 +7,8 @@ import (
 )
 
 // Mixer decides what the ports of a Group hear. Its methods are called on the
-// group's shard, between or in ticks; they must not block.
+// group's shard, between or in ticks; they must not block. One that is a
+// fmt.Stringer is named by it in descriptions, from any goroutine.
 type Mixer interface {
 	// Choose is called before the tick after a seat came or left or its port
 	// changed what it does (Transparent, Alike, Rate), to choose the technique.

@@ -29,6 +29,7 @@ func (p *Port) setForward(to *Port) {
 		old.out.hold = handover
 	}
 	p.forward = to
+	defer p.describe()
 	if to == nil {
 		return
 	}

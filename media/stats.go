@@ -109,45 +109,56 @@ func (p *Port) publish() {
 }
 
 // descriptionPointer holds what Describe shows, written by the shard.
-type descriptionPointer struct{ atomic.Pointer[string] }
+type descriptionPointer struct{ atomic.Pointer[description] }
+
+// description is the way of the audio around the port's group, whose technique
+// changes without the port's doing.
+type description struct {
+	head, tail string
+	group      *Group // nil: none
+}
 
 // Describe shows the way of the audio, for instance
 // "rtp 127.0.0.1:4000 -> jitter 40ms -> PCMU -> bridge [wav]".
 func (p *Port) Describe() string {
-	text := *p.description.Load()
+	d := p.description.Load()
+	text := d.head
 	if delay := time.Duration(p.gauges.delay.v.Load()); delay > 0 {
 		text = strings.Replace(text, "jitter", "jitter "+delay.Round(time.Millisecond).String(), 1)
 	}
-	return text
+	if d.group != nil {
+		text += " -> " + d.group.name()
+	}
+	return text + d.tail
 }
 
 // describe writes the description anew.
 func (p *Port) describe() {
-	var b strings.Builder
-	fmt.Fprintf(&b, "rtp %s", p.LocalAddr())
+	var head, tail strings.Builder
+	fmt.Fprintf(&head, "rtp %s", p.LocalAddr())
 	switch {
 	case !p.configured:
-		b.WriteString(" (not connected)")
+		head.WriteString(" (not connected)")
 	case p.forward == p:
-		fmt.Fprintf(&b, " -> %s packets -> echo", p.params.Format.Name)
+		fmt.Fprintf(&head, " -> %s packets -> echo", p.params.Format.Name)
 	case p.forward != nil:
-		fmt.Fprintf(&b, " -> %s packets -> rtp %s", p.params.Format.Name, p.forward.LocalAddr())
+		fmt.Fprintf(&head, " -> %s packets -> rtp %s", p.params.Format.Name, p.forward.LocalAddr())
 	case p.wantsSaid():
-		fmt.Fprintf(&b, " -> jitter -> %s", p.params.Format.Name)
+		fmt.Fprintf(&head, " -> jitter -> %s", p.params.Format.Name)
 	default:
-		b.WriteString(" -> " + p.params.Format.Name)
-	}
-	if p.seat != nil {
-		fmt.Fprintf(&b, " -> %s", p.seat.group.name())
+		head.WriteString(" -> " + p.params.Format.Name)
 	}
 	for _, t := range p.taps {
-		fmt.Fprintf(&b, " [%s]", sinkName(t.sink))
+		fmt.Fprintf(&tail, " [%s]", sinkName(t.sink))
 	}
 	if p.play != nil {
-		b.WriteString(" <- playing")
+		tail.WriteString(" <- playing")
 	}
-	text := b.String()
-	p.description.Store(&text)
+	d := &description{head: head.String(), tail: tail.String()}
+	if p.seat != nil {
+		d.group = p.seat.group
+	}
+	p.description.Store(d)
 }
 
 // name is the mixer's name if it has one.
