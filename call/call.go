@@ -148,7 +148,7 @@ func (c *Call) become(status string) bool {
 		if c.row.TMRinging == nil {
 			close(c.ringing)
 		}
-		c.row.TMProgressing = now
+		c.row.TMProgressing, c.row.Hold = now, c.partyHolds
 		close(c.answered)
 	}
 	c.log().Info("call", "status", status, "direction", c.row.Direction,
@@ -313,7 +313,7 @@ func (c *Call) legEnded(l *Leg, e sip.End) {
 	cause := c.causeOf(e)
 	retry := cause.Retry && c.ending == nil && len(c.targets) > 0 && c.row.TMProgressing == nil
 	if retry {
-		c.leg = nil
+		c.leg, c.partyHolds = nil, false
 		c.stage.move(nil)
 		defer l.close()
 	}

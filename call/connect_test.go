@@ -218,9 +218,14 @@ func TestPartyHoldPlaysMusicToTheOther(t *testing.T) {
 		t.Fatal(err)
 	}
 	wait(t, "the held caller hears music", listen(c))
+	row := b.awaitCall("call_updated", func(r resource.Call) bool { return r.Hold })
+	if row.Destination.Target != "1002" {
+		t.Errorf("the call to %s is held, not bob's", row.Destination.Target)
+	}
 	if err := bob.Hold(t.Context(), false); err != nil {
 		t.Fatal(err)
 	}
+	b.awaitCall("call_updated", func(r resource.Call) bool { return r.ID == row.ID && !r.Hold && r.TMUpdate.After(*row.TMUpdate) })
 	heard := listen(bob)
 	c.Play(milliwatt())
 	wait(t, "bob hears again", heard)

@@ -2,6 +2,7 @@ package call_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -167,12 +168,30 @@ func (b *bench) record(events []resource.Event) {
 // await waits for an event and returns it.
 func (b *bench) await(name string) resource.Event {
 	b.t.Helper()
+	return b.awaitEvent(name, func(resource.Event) bool { return true })
+}
+
+// awaitCall waits for an event of a call that suits and returns its row.
+func (b *bench) awaitCall(name string, suits func(resource.Call) bool) (row resource.Call) {
+	b.t.Helper()
+	b.awaitEvent(name, func(e resource.Event) bool {
+		row = resource.Call{}
+		if err := json.Unmarshal(e.Data, &row); err != nil {
+			b.t.Error(err)
+		}
+		return suits(row)
+	})
+	return row
+}
+
+func (b *bench) awaitEvent(name string, suits func(resource.Event) bool) resource.Event {
+	b.t.Helper()
 	deadline := time.After(10 * time.Second)
 	for {
 		b.mu.Lock()
 		changed := b.told
 		for _, e := range b.events {
-			if e.Type == name {
+			if e.Type == name && suits(e) {
 				b.mu.Unlock()
 				return e
 			}

@@ -1,6 +1,7 @@
 package call
 
 import (
+	"offhook/event"
 	"offhook/resource"
 )
 
@@ -14,6 +15,7 @@ func (c *Call) Hold(on bool) error {
 	}
 	c.apiHolds = on
 	c.applyMute()
+	c.showHold()
 	s := c.seat
 	c.mu.Unlock()
 	if s != nil {
@@ -21,8 +23,18 @@ func (c *Call) Hold(on bool) error {
 	} else {
 		c.holdMusic(on)
 	}
-	c.update(func(r *resource.Call) { r.Hold = on })
 	return nil
+}
+
+// showHold lets the row say whether we hold the party or the party holds us. The
+// caller holds the lock.
+func (c *Call) showHold() {
+	on := c.apiHolds || c.partyHolds
+	if c.row.Status != resource.StatusProgressing || c.row.Hold == on {
+		return
+	}
+	c.row.Hold, c.row.TMUpdate = on, resource.Now()
+	c.save(event.OfCall(event.CallUpdated, c.copyRow()))
 }
 
 // heldByUs reports whether the API has put the party on hold.
@@ -63,6 +75,7 @@ func (c *Call) heldByParty(on bool) {
 	c.mu.Lock()
 	c.partyHolds = on
 	c.applyMute()
+	c.showHold()
 	s := c.seat
 	c.mu.Unlock()
 	if s != nil {

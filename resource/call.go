@@ -37,7 +37,7 @@ type Call struct {
 	Action         *Action           `json:"action" doc:"The action of the flow that the call is at"`
 	Direction      string            `json:"direction" doc:"incoming or outgoing"`
 	MuteDirection  string            `json:"mute_direction" doc:"in, out, both or empty"`
-	Hold           bool              `json:"hold" doc:"The call is on hold"`
+	Hold           bool              `json:"hold" doc:"The call is on hold: the API has put the party on hold, or the party itself holds"`
 	HangupBy       string            `json:"hangup_by" doc:"remote or local"`
 	HangupReason   string            `json:"hangup_reason" doc:"normal, failed, busy, cancel, timeout, noanswer, dialout, amd, media_lost, restart"`
 	HangupDetail   string            `json:"hangup_detail,omitempty" doc:"What the other side or the network said, for people"`
