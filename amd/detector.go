@@ -108,6 +108,9 @@ func (d *Detector) Finish() Verdict {
 func (d *Detector) step() {
 	f := &d.front
 	d.frames++
+	if d.over() {
+		return
+	}
 	end := int64(d.frames) * frameSamples
 	loud := !f.silent && f.levelDB > d.talk.floor+2 && f.levelDB > float32(d.c.ToneMinLevel)-6
 	var voiced float32
@@ -143,6 +146,13 @@ func (d *Detector) step() {
 	}
 	d.decide()
 	d.listen()
+}
+
+// over reports whether nothing that comes can change the verdict: a beep in
+// bursts is joined for a while.
+func (d *Detector) over() bool {
+	v := &d.verdict
+	return v.Result == Fax || v.Result == SIT || v.Result == Machine && v.BeepAt != None && d.now() > v.BeepEnd+3*time.Second
 }
 
 // running is the tone that sounds, up to now.

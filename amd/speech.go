@@ -6,6 +6,8 @@ import "math"
 // historyFrames are kept.
 type history struct {
 	level  [historyFrames]float32
+	spoken [historyFrames]float32 // the level of frames that may be speech, of tones -200
+	core   [historyFrames]float32 // that of voiced ones, of others -200
 	voiced [historyFrames]bool
 	lost   [historyFrames]bool
 	tonal  [historyFrames]bool
@@ -15,6 +17,9 @@ type history struct {
 	floor  histogram // of all frames that were not lost
 	voices histogram // of voiced frames
 }
+
+// never is a level that no frame has.
+const never = -200
 
 const historyFrames = 512 // 10.24 s, a power of two
 
@@ -59,6 +64,10 @@ func (h *histogram) top(n int32) float32 {
 func (h *history) add(level float32, voiced, lost, tonal bool) {
 	i := slot(h.n)
 	h.level[i], h.voiced[i], h.lost[i], h.tonal[i] = level, voiced, lost, tonal
+	h.spoken[i], h.core[i] = level, never
+	if voiced {
+		h.core[i] = level
+	}
 	h.n++
 	if lost || tonal {
 		return
@@ -92,7 +101,7 @@ func (h *history) forget(n int) {
 		if h.lost[i] || h.tonal[i] {
 			continue
 		}
-		h.tonal[i] = true
+		h.tonal[i], h.spoken[i] = true, never
 		h.floor.add(h.level[i], -1)
 		if h.voiced[i] {
 			h.voices.add(h.level[i], -1)
@@ -135,7 +144,7 @@ func (h *history) segment(c *Config) talk {
 	start, end, voiced := -1, -1, 0
 	for k := max(h.from, h.n-historyFrames); k < h.n; k++ {
 		i := slot(k)
-		if h.tonal[i] || h.level[i] < t.threshold {
+		if h.spoken[i] < t.threshold {
 			continue
 		}
 		if start >= 0 && k-end > bridge {
@@ -146,7 +155,7 @@ func (h *history) segment(c *Config) talk {
 			start, voiced = k, 0
 		}
 		end = k + 1
-		if h.voiced[i] && h.level[i] >= core {
+		if h.core[i] >= core {
 			voiced++
 		}
 	}
@@ -177,7 +186,7 @@ func (h *history) background(c *Config, core float32) float32 {
 	first := max(h.from, h.n-historyFrames)
 	last = first - margin
 	for k := first; k < h.n; k++ {
-		if i := slot(k); h.level[i] >= core && h.voiced[i] {
+		if h.core[slot(k)] >= core {
 			flush(last+margin, k-margin)
 			last = k
 		}

@@ -91,6 +91,10 @@ func read(s *spectrum, c *Config, n *noise) reading {
 // lowBin and highBin bound the band that lines are compared with: 190 to 3450 Hz.
 const lowBin, highBin = 6, 110
 
+// noiseBins is how many bins the noise is followed in, from lowBin-4 on: a
+// multiple of four.
+const noiseBins = 116
+
 // noise is the spectrum of what is always there.
 type noise struct {
 	power [bins]float32
@@ -115,18 +119,7 @@ func (n *noise) update(s *spectrum) {
 		}
 		return
 	}
-	now, floor := s.power[lowBin-4:highBin+5], n.power[lowBin-4:highBin+5]
-	for k, p := range now {
-		f := floor[k]
-		floor[k] = either(p-f, f+(p-f)*noiseFall, f*noiseRise)
-	}
-}
-
-// either is a when x is negative and else b, of which neither is: without a
-// jump, which the processor could not foresee.
-func either(x, a, b float32) float32 {
-	mask := uint32(int32(math.Float32bits(x)) >> 31)
-	return math.Float32frombits(math.Float32bits(a)&mask | math.Float32bits(b)&^mask)
+	follow((*[noiseBins]float32)(n.power[lowBin-4:]), (*[noiseBins]float32)(s.power[lowBin-4:]))
 }
 
 // quiet takes a frame that is too quiet for a spectrum.
@@ -154,7 +147,8 @@ func (n *noise) excess(s *spectrum) float32 {
 	var sum float32
 	floor := n.power[lowBin : highBin+1]
 	for k, p := range s.power[lowBin : highBin+1] {
-		sum += either(noiseBias*floor[k]-p, p, 0)
+		above := int32(math.Float32bits(noiseBias*floor[k]-p)) >> 31 // all ones, or zero: no jump that the processor could not foresee
+		sum += math.Float32frombits(math.Float32bits(p) & uint32(above))
 	}
 	return sum
 }

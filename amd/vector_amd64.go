@@ -34,3 +34,8 @@ func products(sums *[lags]float32, x *[lagMax + lowSamples]float32)
 //
 //go:noescape
 func lowBand(low *[lowSamples]float32, x *[lowTaps - decimation + frameSamples]float32, taps *[lowTaps]float32)
+
+// follow lets the noise fall and rise to what is heard now.
+//
+//go:noescape
+func follow(floor, now *[noiseBins]float32)

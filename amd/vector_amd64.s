@@ -10,6 +10,15 @@ DATA scales<>+0(SB)/8, $0x38aaaaab38aaaaab
 DATA scales<>+8(SB)/8, $0x38aaaaab38aaaaab
 GLOBL scales<>(SB), RODATA|NOPTR, $16
 
+// How fast noise falls and rises: noiseFall and noiseRise.
+DATA falls<>+0(SB)/8, $0x3e8000003e800000
+DATA falls<>+8(SB)/8, $0x3e8000003e800000
+GLOBL falls<>(SB), RODATA|NOPTR, $16
+
+DATA rises<>+0(SB)/8, $0x3f828f5c3f828f5c
+DATA rises<>+8(SB)/8, $0x3f828f5c3f828f5c
+GLOBL rises<>(SB), RODATA|NOPTR, $16
+
 // PAIRS loads four complex samples and their window.
 #define PAIRS(at, re, im) \
 	MOVUPS at(SI), re; \
@@ -358,4 +367,31 @@ output:
 	ADDQ $4, AX
 	DECQ CX
 	JNZ output
+	RET
+
+// func follow(floor, now *[noiseBins]float32)
+TEXT ·follow(SB), NOSPLIT, $0-16
+	MOVQ floor+0(FP), AX
+	MOVQ now+8(FP), BX
+	MOVUPS falls<>(SB), X6
+	MOVUPS rises<>(SB), X7
+	MOVQ $29, CX
+
+bin:
+	MOVUPS (AX), X0
+	MOVUPS (BX), X1
+	MOVAPS X1, X2
+	CMPPS X0, X2, $1      // now < floor
+	SUBPS X0, X1
+	MULPS X6, X1
+	ADDPS X0, X1
+	MULPS X7, X0
+	ANDPS X2, X1
+	ANDNPS X0, X2
+	ORPS X1, X2
+	MOVUPS X2, (AX)
+	ADDQ $16, AX
+	ADDQ $16, BX
+	DECQ CX
+	JNZ bin
 	RET

@@ -19,3 +19,5 @@ func products(sums *[lags]float32, x *[lagMax + lowSamples]float32) { plainProdu
 func lowBand(low *[lowSamples]float32, x *[lowTaps - decimation + frameSamples]float32, taps *[lowTaps]float32) {
 	plainLowBand(low, x, taps)
 }
+
+func follow(floor, now *[noiseBins]float32) { plainFollow(floor, now) }

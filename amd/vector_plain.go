@@ -83,3 +83,15 @@ func plainLowBand(low *[lowSamples]float32, x *[lowTaps - decimation + frameSamp
 		low[i] = (four[0] + four[2]) + (four[1] + four[3])
 	}
 }
+
+func plainFollow(floor, now *[noiseBins]float32) {
+	for k, p := range now {
+		f := floor[k]
+		if p < f {
+			f += (p - f) * noiseFall
+		} else {
+			f *= noiseRise
+		}
+		floor[k] = f
+	}
+}

@@ -52,6 +52,13 @@ func TestVectors(t *testing.T) {
 		plainProducts(&plainSums, &past)
 		same("products", sums[:], plainSums[:])
 
+		var floor, plainFloor [noiseBins]float32
+		fill(floor[:])
+		plainFloor = floor
+		follow(&floor, (*[noiseBins]float32)(x[:]))
+		plainFollow(&plainFloor, (*[noiseBins]float32)(x[:]))
+		same("follow", floor[:], plainFloor[:])
+
 		var low, plainLow [lowSamples]float32
 		lowBand(&low, (*[lowTaps - decimation + frameSamples]float32)(x[:]), &lowPass)
 		plainLowBand(&plainLow, (*[lowTaps - decimation + frameSamples]float32)(x[:]), &lowPass)
