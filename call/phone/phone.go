@@ -34,6 +34,7 @@ type Config struct {
 	Codecs   []string      // PCMU, PCMA, G722
 	Engine   *media.Engine // shared by many phones; nil: its own
 	Logger   *slog.Logger
+	Network  sip.Network // nil: the system's
 	TLS      *tls.Config // for a server behind ;transport=tls; nil: the system's authorities
 	// Incoming is called for each call to the phone, on a goroutine of its
 	// own; nil: calls are refused with 480.
@@ -72,7 +73,8 @@ func New(ctx context.Context, cfg Config) (*Phone, error) {
 		}
 		p.cfg.Engine, p.own = engine, true
 	}
-	stack, err := sip.New(sip.Config{Listen: []string{cfg.Listen}, Handler: p, Logger: cfg.Logger, UserAgent: "offhook-phone", TLS: cfg.TLS})
+	stack, err := sip.New(sip.Config{Listen: []string{cfg.Listen}, Handler: p, Logger: cfg.Logger, UserAgent: "offhook-phone",
+		TLS: cfg.TLS, Network: cfg.Network})
 	if err != nil {
 		return nil, err
 	}
