@@ -48,6 +48,8 @@ type Call struct {
 	partyHolds bool // the party put us on hold
 	apiHolds   bool
 	headers    []sipmsg.Header // of its INVITEs, beside the target's
+	durable    bool            // see DialOptions.Durable
+	invites    int             // that were sent, of a durable call
 	earlyRun   bool            // the script runs while it rings
 	anonymous  bool            // the party does not see who calls
 	onEarly    chan<- *Call

@@ -36,6 +36,10 @@ type DialOptions struct {
 	Group          bool   // all destinations are one group: the first answer wins
 	GroupID        string // chosen by the client
 	CallID         string // chosen by the client, for a single destination
+	// Durable has the calls written down before they are dialled and before an
+	// answer is acknowledged, so that after a crash it is known of each whether
+	// somebody answered. GroupID or CallID must be unique in the world.
+	Durable bool
 }
 
 // Dial places calls and returns without waiting for an answer. A tel or sip
@@ -65,7 +69,7 @@ func (x *Exchange) Dial(ctx context.Context, o DialOptions) ([]*Call, []resource
 		for _, p := range x.plans(ctx, o.CustomerID, []resource.Address{d}) {
 			script := o.Script
 			calls = append(calls, x.dial(dialOptions{customerID: o.CustomerID, id: o.CallID, source: o.Source, plan: p, script: &script,
-				early: o.EarlyExecution, timeout: o.RingTimeout, master: o.Master, anonymous: o.Anonymous, metadata: o.Metadata}))
+				early: o.EarlyExecution, timeout: o.RingTimeout, master: o.Master, anonymous: o.Anonymous, metadata: o.Metadata, durable: o.Durable}))
 		}
 	}
 	return calls, groups, nil
@@ -145,7 +149,7 @@ func (g *group) run(placed func()) {
 	c, _ := g.x.ring(context.Background(), ringOptions{
 		customerID: g.o.CustomerID, source: g.o.Source, destinations: g.to, timeout: g.o.RingTimeout,
 		linear: g.row.RingMethod == "linear", master: g.o.Master, anonymous: g.o.Anonymous,
-		groupcall: g.row.ID, metadata: g.o.Metadata,
+		groupcall: g.row.ID, metadata: g.o.Metadata, durable: g.o.Durable,
 		onCall: func(c *Call) {
 			g.mu.Lock()
 			g.calls = append(g.calls, c)

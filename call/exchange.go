@@ -95,7 +95,7 @@ func New(cfg Config) (*Exchange, error) {
 	}
 	x.door = door
 	cfg.SIP.Handler, cfg.SIP.Filter, cfg.SIP.ConnectionLost = x, door.guard.Allow, door.connectionLost
-	cfg.SIP.Domain, cfg.SIP.ExternalIP = cfg.Domain, cfg.ExternalIP
+	cfg.SIP.Domain, cfg.SIP.ExternalIP, cfg.SIP.Stray = cfg.Domain, cfg.ExternalIP, x.stray
 	stack, err := sip.New(cfg.SIP)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package call
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -133,7 +134,9 @@ func (x *Exchange) recover(ctx context.Context) error {
 				return err
 			}
 		}
+		who := answeredIn(calls)
 		for _, g := range groups {
+			g.AnswerCallID = cmp.Or(g.AnswerCallID, who[g.ID])
 			g.Status = resource.StatusHangup
 			if err := rows.Groupcalls.Put(tx, g); err != nil {
 				return err

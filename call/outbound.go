@@ -31,6 +31,7 @@ type dialOptions struct {
 	anonymous  string
 	metadata   map[string]string
 	headers    []sipmsg.Header // of every INVITE
+	durable    bool            // see DialOptions.Durable
 	onEarly    chan<- *Call    // receives the call when sound comes before the answer; must have room
 }
 
@@ -49,7 +50,7 @@ func (x *Exchange) dial(o dialOptions) *Call {
 	c := x.newCall(row)
 	c.mu.Lock()
 	c.targets, c.script, c.earlyRun = o.plan.targets, o.script, o.early
-	c.headers = o.headers
+	c.headers, c.durable = o.headers, o.durable
 	c.anonymous, c.onEarly = o.anonymous == "yes", o.onEarly
 	c.row.Status = resource.StatusDialing
 	c.log().Info("call", "status", c.row.Status, "direction", c.row.Direction, "from", o.source.Target, "to", o.plan.address.Target)
@@ -65,6 +66,10 @@ func (x *Exchange) dial(o dialOptions) *Call {
 		o.timeout = defaultRingTimeout
 	}
 	x.work.Go(func() {
+		if o.durable && !c.written() {
+			c.Hangup(CauseOf(ReasonFailed))
+			return
+		}
 		c.dialNext(first)
 		c.expire(o.timeout)
 	})
@@ -180,6 +185,9 @@ func (c *Call) inviteOptions(t target, l *Leg) sip.InviteOptions {
 	}
 	if len(c.targets) > 0 {
 		o.FirstResponse = firstResponse
+	}
+	if c.durable {
+		o.CallID, o.Heard = c.lastingID(), c.writeAnswer
 	}
 	if c.anonymous {
 		// RFC 3323 4.1.1.3, with the identity for the carrier only (RFC 3325).

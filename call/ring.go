@@ -21,6 +21,7 @@ type ringOptions struct {
 	groupcall    string
 	metadata     map[string]string
 	headers      []sipmsg.Header // of every INVITE
+	durable      bool            // see DialOptions.Durable
 	onCall       func(*Call)     // told of each call when it is placed
 	onEarly      func(*Call)     // told once of the first call that sends sound before its answer
 }
@@ -57,7 +58,7 @@ func (x *Exchange) ringAll(ctx context.Context, o ringOptions, plans []plan) (*C
 	calls := make([]*Call, 0, len(plans))
 	for _, p := range plans {
 		c := x.dial(dialOptions{customerID: o.customerID, source: o.source, plan: p, timeout: o.timeout,
-			master: o.master, anonymous: o.anonymous, groupcall: o.groupcall, metadata: o.metadata, headers: o.headers, onEarly: early})
+			master: o.master, anonymous: o.anonymous, groupcall: o.groupcall, metadata: o.metadata, headers: o.headers, durable: o.durable, onEarly: early})
 		calls = append(calls, c)
 		if o.onCall != nil {
 			o.onCall(c)

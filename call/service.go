@@ -98,6 +98,7 @@ type hooks struct {
 	feature    func(e *resource.Extension, dialled string) (Script, bool)
 	registered func(customerID, extensionID string, contacts int)
 	requeue    func(transferer *Call, queueID string) bool
+	stray      func(ref string, status int) bool
 }
 
 // OnFeature has f asked what a phone reaches that dials what is no number of the
