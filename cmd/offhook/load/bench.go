@@ -136,18 +136,18 @@ func (s *scene) hangup() error {
 	return fmt.Errorf("%d legs are not over 10 s after the hang-up", s.agent.live())
 }
 
-// yardstick measures the bare relay of so many calls for a while: processor
+// yardstick measures the bare relay of as many calls for a while: processor
 // milliseconds for each second of a call.
-func yardstick(ctx context.Context, calls int, window time.Duration) (yard, error) {
-	y, err := rtpload.NewYardstick(calls)
+func yardstick(ctx context.Context, c steady, window time.Duration) (yard, error) {
+	y, err := rtpload.NewYardstick(c.calls)
 	if err != nil {
 		return yard{}, err
 	}
-	g, err := rtpload.New(rtpload.Options{Legs: 2 * calls, Stamp: true})
+	g, err := rtpload.New(rtpload.Options{Legs: 2 * c.calls, Ptime: c.ptime, Stamp: true})
 	if err != nil {
 		return yard{}, errors.Join(err, y.Close())
 	}
-	for i := range 2 * calls {
+	for i := range 2 * c.calls {
 		g.Connect(i, y.Addr(i/2, i%2))
 	}
 	pause(ctx, time.Second)
@@ -155,7 +155,7 @@ func yardstick(ctx context.Context, calls int, window time.Duration) (yard, erro
 	start, cpu := time.Now(), y.CPU()
 	pause(ctx, window)
 	used, took, r := y.CPU()-cpu, time.Since(start), g.Result()
-	return yard{CPU: perCall(used, took, calls), P50: ms(r.P50), P99: ms(r.P99)}, errors.Join(g.Close(), y.Close(), ctx.Err())
+	return yard{CPU: perCall(used, took, c.calls), P50: ms(r.P50), P99: ms(r.P99)}, errors.Join(g.Close(), y.Close(), ctx.Err())
 }
 
 func pause(ctx context.Context, d time.Duration) {

@@ -25,6 +25,7 @@ func schedule() []part {
 	}
 	return []part{
 		{"relayed", steady(relayed)},
+		{"scale", (*bench).scale},
 		{"prompt", steady(prompts)},
 		{"transcoded", steady(transcoded)},
 		{"transcoded-g722", steady(wide)},
@@ -53,6 +54,7 @@ type steady struct {
 	rooms   int
 	number  func(call int) string
 	formats []string
+	ptime   time.Duration // of sound in a packet; none: 20 ms
 	bar     float64
 	compare bool // to the bare relay of as many calls
 	stamp   bool
@@ -62,6 +64,14 @@ func to(number string) func(int) string { return func(int) string { return numbe
 
 func relay(calls int) steady {
 	return steady{name: "relayed", calls: calls, legs: 2, number: to(numberRelayed), bar: 0.8, compare: true, stamp: true}
+}
+
+// relayLong is calls with 40 ms in a packet, so that the generator of 2,000 of
+// them leaves two cores to the server.
+func relayLong(calls int) steady {
+	c := relay(calls)
+	c.name, c.ptime, c.bar = "relayed, 40 ms", 40*time.Millisecond, 0
+	return c
 }
 
 func prompt(calls int) steady {
@@ -103,7 +113,8 @@ func mixedRoom(members int) steady {
 }
 
 var (
-	relayed     = []steady{relay(100), relay(200), relay(500), relay(1000), relay(2000)}
+	relayed     = []steady{relay(100), relay(200), relay(500), relay(1000)}
+	few, many   = relayLong(200), relayLong(2000)
 	prompts     = []steady{prompt(100), prompt(500)}
 	transcoded  = []steady{transcode(100), transcode(200)}
 	wide        = []steady{transcodeWide(100), transcodeWide(200)}
@@ -132,13 +143,29 @@ func (b *bench) steadyAll(ctx context.Context, list []steady) error {
 	return nil
 }
 
+// scale compares what a call costs among few and among many: few, many, few
+// again, because other programs come and go.
+func (b *bench) scale(ctx context.Context) error {
+	if many.calls > b.options.most {
+		return nil
+	}
+	at := len(b.report.Cases)
+	if err := b.steadyAll(ctx, []steady{few, many, few}); err != nil {
+		return err
+	}
+	if r := b.report.Cases[at:]; len(r) == 3 {
+		fmt.Printf("  one of %d calls costs %.2f times as much as one of %d\n", many.calls, 2*r[1].CPU/(r[0].CPU+r[2].CPU), few.calls)
+	}
+	return nil
+}
+
 // steady measures one case: the bare relay before and after it, when it is
 // compared.
 func (b *bench) steady(ctx context.Context, c steady) (result, error) {
 	var before, after yard
 	var err error
 	if c.compare {
-		if before, err = yardstick(ctx, c.calls, b.options.window/2); err != nil {
+		if before, err = yardstick(ctx, c, b.options.window/2); err != nil {
 			return result{}, err
 		}
 	}
@@ -146,7 +173,7 @@ func (b *bench) steady(ctx context.Context, c steady) (result, error) {
 	if err != nil || !c.compare {
 		return r, err
 	}
-	if after, err = yardstick(ctx, c.calls, b.options.window/2); err != nil {
+	if after, err = yardstick(ctx, c, b.options.window/2); err != nil {
 		return r, err
 	}
 	r.Yardstick = (before.CPU + after.CPU) / 2
@@ -162,7 +189,7 @@ const warmUp = 20
 // measure sets the calls up, lets them settle, measures them and hangs up.
 func (b *bench) measure(ctx context.Context, c steady) (result, error) {
 	s, err := b.open(ctx, fmt.Sprintf("%s-%d", c.name, c.calls), c.rooms,
-		rtpload.Options{Legs: c.calls * c.legs, Formats: c.formats, Stamp: c.stamp})
+		rtpload.Options{Legs: c.calls * c.legs, Formats: c.formats, Ptime: c.ptime, Stamp: c.stamp})
 	if err != nil {
 		return result{}, err
 	}
@@ -170,11 +197,11 @@ func (b *bench) measure(ctx context.Context, c steady) (result, error) {
 	if err := errors.Join(s.dial(ctx, min(c.calls, warmUp), c.legs, c.number), s.hangup()); err != nil {
 		return result{}, err
 	}
-	before, err := s.holdings(ctx)
+	idle, err := s.sample(ctx)
 	if err != nil {
 		return result{}, err
 	}
-	idle, err := s.sample(ctx)
+	before, err := s.holdings(ctx) // leaves garbage behind
 	if err != nil {
 		return result{}, err
 	}
@@ -203,7 +230,7 @@ func (b *bench) measure(ctx context.Context, c steady) (result, error) {
 		Name: c.name, Calls: c.calls, Bar: c.bar, Load: loadAverage(),
 		CPU:       perCall(last.cpu-first.cpu, took, c.calls),
 		KBPerCall: float64(last.memory-idle.memory) / 1024 / float64(c.calls),
-		Delivered: float64(heard.Received) / (took.Seconds() * 50 * float64(c.calls*c.legs)),
+		Delivered: float64(heard.Received) / (took.Seconds() / s.rtp.Ptime().Seconds() * float64(c.calls*c.legs)),
 		HeapKB:    (after.HeapMB - before.HeapMB) * 1024 / float64(c.calls),
 		StackKB:   (after.StackMB - before.StackMB) * 1024 / float64(c.calls),
 		Routines:  (last.goroutines - idle.goroutines) / float64(c.calls),
