@@ -95,7 +95,34 @@ func (r sippRun) start(t *testing.T) *sippProcess {
 		t.Fatal(err)
 	}
 	go func() { p.done <- cmd.Wait() }()
+	if r.remote == "" {
+		p.listens(map[bool]string{false: "udp", true: "tcp"}[r.tcp])
+	}
 	return p
+}
+
+// listens waits until sipp has opened its port: a call that comes before is
+// refused at once over TCP, and goes by the next route.
+func (p *sippProcess) listens(network string) {
+	p.t.Helper()
+	port := fmt.Sprintf(":%04X ", p.port)
+	deadline, tick := time.After(sippTime), time.NewTicker(5*time.Millisecond)
+	defer tick.Stop()
+	for {
+		sockets, err := os.ReadFile("/proc/net/" + network)
+		if err != nil || strings.Contains(string(sockets), port) {
+			return
+		}
+		select {
+		case <-tick.C:
+		case err := <-p.done:
+			p.done <- err
+			p.wait()
+			return
+		case <-deadline:
+			p.t.Fatalf("sipp opened no port within %s", sippTime)
+		}
+	}
 }
 
 // wait waits until sipp is through and content.
