@@ -30,7 +30,7 @@ type Config struct {
 	Audio              *audio.Library
 	RecordingDir       string
 	Codecs             []string // our preference
-	Domain             string   // realm; empty: "offhook"
+	Domain             string   // realm and host of From; empty: "offhook" and the address in use
 	ExternalIP         string
 	AdminCustomerID    string
 	MaxCalls           int // 0: no limit
@@ -84,9 +84,6 @@ type press struct {
 
 // New makes an exchange; Start lets it take calls.
 func New(cfg Config) (*Exchange, error) {
-	if cfg.Domain == "" {
-		cfg.Domain = "offhook"
-	}
 	x := &Exchange{cfg: cfg, calls: map[string]*Call{}, presses: make(chan press, 4096), directory: newDirectory(cfg.DB)}
 	x.transfers.live = map[string]*Handover{}
 	door, err := newDoor(x)
@@ -215,6 +212,21 @@ func (x *Exchange) advertise(peer netip.Addr) netip.Addr {
 		return a
 	}
 	return x.stack.LocalIPFor(peer)
+}
+
+// domainFor is the host of our users' addresses as peer is to see them.
+func (x *Exchange) domainFor(peer netip.Addr) string {
+	if x.cfg.Domain != "" {
+		return x.cfg.Domain
+	}
+	switch a := x.advertise(peer); {
+	case !a.IsValid():
+		return "anonymous.invalid" // RFC 3323 4.1.1.2
+	case a.Is6():
+		return "[" + a.String() + "]"
+	default:
+		return a.String()
+	}
 }
 
 // pressed takes a key off a clock shard or a dialog's queue; it never blocks.

@@ -192,7 +192,7 @@ func (c *Call) inviteOptions(t target, l *Leg) sip.InviteOptions {
 	if c.anonymous {
 		// RFC 3323 4.1.1.3, with the identity for the carrier only (RFC 3325).
 		o.Headers = append(o.Headers, sipmsg.NewHeader("Privacy", "id"),
-			sipmsg.NewHeader("P-Asserted-Identity", "<sip:"+c.row.Source.Target+"@"+c.x.cfg.Domain+">"))
+			sipmsg.NewHeader("P-Asserted-Identity", "<sip:"+c.row.Source.Target+"@"+c.x.domainFor(peerOf(t))+">"))
 		o.From, o.FromDisplay = "anonymous", "Anonymous"
 	}
 	return o

@@ -245,7 +245,7 @@ func (x *Exchange) loopback() netip.AddrPort {
 
 // isOurs reports whether a URI leads to one of our own sockets or our domain.
 func (x *Exchange) isOurs(u sipmsg.Uri) bool {
-	if u.Host == x.cfg.Domain {
+	if u.Host != "" && u.Host == x.cfg.Domain {
 		return true
 	}
 	port := u.Port
