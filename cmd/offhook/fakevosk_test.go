@@ -70,6 +70,10 @@ func understand(pcm []int16) string {
 	return phrases[at]
 }
 
+// wordFrames is how many frames of 20 ms make a phrase: the edges of tones that
+// say nothing, such as ringback, sound like words for one or two.
+const wordFrames = 5
+
 // fakeVosk is a vosk-server by its protocol: 200 ms of speech give a partial,
 // 300 ms of silence a final.
 type fakeVosk struct {
@@ -190,7 +194,7 @@ func (r *fakeRecogniser) hear(pcm []int16) string {
 	if final != "" {
 		return final
 	}
-	if r.text != "" && r.samples-r.begin >= 16000/5 {
+	if r.votes[r.text] >= wordFrames && r.samples-r.begin >= 16000/5 {
 		return fmt.Sprintf(`{"partial": %q}`, r.text)
 	}
 	return `{"partial": ""}`
@@ -209,7 +213,8 @@ func (r *fakeRecogniser) vote(heard string) {
 
 // final ends the phrase.
 func (r *fakeRecogniser) final() string {
-	if r.text == "" {
+	if r.votes[r.text] < wordFrames {
+		r.text, r.silent, r.votes = "", 0, nil
 		return `{"text": ""}`
 	}
 	var words []string
