@@ -89,6 +89,8 @@ func structure(req *sipmsg.Request) string {
 		return "CSeq Method Mismatch"
 	case req.MaxForwards() != nil && req.MaxForwards().Val() > 255:
 		return "Max-Forwards Out Of Range"
+	case req.Method == sipmsg.REGISTER && req.To().Address.Scheme != "sip" && req.To().Address.Scheme != "sips":
+		return "Address Of Record Is No SIP URI" // section 10.2
 	}
 	return ""
 }
