@@ -3,12 +3,17 @@ package recorder
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"math"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
+
+	"offhook/media/wav"
 )
 
 // decode runs ffmpeg, which must have nothing to complain of.
@@ -88,5 +93,34 @@ func TestTonesOnTheRightChannels(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestRecoverBeyond4GiB mends a stereo recording of 38 hours, a hole on the disk,
+// that plain WAV has no sizes for.
+func TestRecoverBeyond4GiB(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "long.wav")
+	f, err := os.Create(partialName(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := wav.NewLongWriter(f, 8000, 2); err != nil {
+		t.Fatal(err)
+	}
+	const long = 38 * time.Hour
+	size := wav.LongHeaderBytes + int64(long/time.Second)*8000*4
+	if err := errors.Join(f.Truncate(size+3), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	results, err := Recover(filepath.Dir(path))
+	if err != nil || len(results) != 1 || results[0].Size != size || results[0].Duration != long {
+		t.Fatalf("recovered %+v, %v", results, err)
+	}
+	if _, err := exec.LookPath("ffprobe"); err != nil && os.Getenv("CI") == "" {
+		t.Skip("ffprobe is not installed")
+	}
+	out, err := exec.Command("ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", path).CombinedOutput()
+	if got := strings.TrimSpace(string(out)); err != nil || got != "136800.000000" {
+		t.Errorf("ffprobe: %q, %v", got, err)
 	}
 }

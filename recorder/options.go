@@ -46,7 +46,6 @@ const (
 	Duration   Reason = "duration"    // Options.MaxDuration was reached
 	Idle       Reason = "idle"        // no frame came for Options.Idle
 	DiskFull   Reason = "disk_full"   // no space left; what fitted is kept
-	FileFull   Reason = "file_full"   // a WAV file holds 4 GiB
 	WriteError Reason = "write_error" // the file could not be written; what was written is kept
 	Recovered  Reason = "recovered"   // found unfinished by Recover
 )

@@ -53,11 +53,15 @@ func readWAV(t testing.TB, path string, rate, channels int) []int16 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := wav.AppendHeader(nil, rate, channels, int64(len(b)-wav.HeaderBytes))
-	if !bytes.HasPrefix(b, want) {
-		t.Fatalf("%d bytes begin with\n%q, want\n%q", len(b), b[:min(len(b), wav.HeaderBytes)], want)
+	r, err := wav.NewReader(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
 	}
-	b = b[wav.HeaderBytes:]
+	want := wav.Header{Coding: wav.PCM, Channels: channels, Rate: rate, Bits: 16, Bytes: int64(len(b) - wav.LongHeaderBytes)}
+	if r.Header() != want {
+		t.Fatalf("%d bytes begin with %+v, want %+v", len(b), r.Header(), want)
+	}
+	b = b[wav.LongHeaderBytes:]
 	pcm := make([]int16, len(b)/2)
 	for i := range pcm {
 		pcm[i] = int16(binary.LittleEndian.Uint16(b[2*i:]))
@@ -91,7 +95,7 @@ func TestChannels(t *testing.T) {
 				t.Fatalf("result %+v", got)
 			}
 			pcm := readWAV(t, o.Path, o.Rate, len(test.want))
-			if len(pcm) != 60*160*len(test.want) || got.Size != int64(wav.HeaderBytes+2*len(pcm)) {
+			if len(pcm) != 60*160*len(test.want) || got.Size != int64(wav.LongHeaderBytes+2*len(pcm)) {
 				t.Fatalf("%d samples, size %d", len(pcm), got.Size)
 			}
 			for i, v := range pcm {

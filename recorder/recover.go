@@ -68,8 +68,14 @@ func recoverFile(partial, final string) (Result, error) {
 	if err := publish(f, final); err != nil {
 		return Result{}, err
 	}
-	duration := time.Duration(samples) * time.Second / time.Duration(rate)
-	return Result{Path: final, Duration: duration, Size: size, Reason: Recovered}, nil
+	return Result{Path: final, Duration: durationOf(samples, rate), Size: size, Reason: Recovered}, nil
+}
+
+// durationOf is the time that samples take; weeks of them too, which in
+// nanoseconds times the rate are more than 64 bits.
+func durationOf(samples int64, rate int) time.Duration {
+	whole, rest := samples/int64(rate), samples%int64(rate)
+	return time.Duration(whole)*time.Second + time.Duration(rest)*time.Second/time.Duration(rate)
 }
 
 // claim refuses to take the name of a finished file, and removes a partial

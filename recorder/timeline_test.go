@@ -26,7 +26,7 @@ func mark(tick int) int16 { return int16(tick%30000 + 1) }
 func (d *checkedDisk) Write(b []byte) (int, error) {
 	d.stall.Lock()
 	defer d.stall.Unlock()
-	if len(b) == wav.HeaderBytes {
+	if len(b) == wav.LongHeaderBytes {
 		return d.file.Write(b)
 	}
 	for i := 0; i < len(b); i += 2 {
@@ -95,7 +95,7 @@ func TestAnHourUnderLossAndStallsStaysAligned(t *testing.T) {
 			t.Errorf("channel %d: %d samples of silence, want up to %d", channel, samples, most)
 		}
 	}
-	if got.Duration != time.Hour || got.Size != wav.HeaderBytes+int64(time.Hour/time.Second)*8000*4 {
+	if got.Duration != time.Hour || got.Size != wav.LongHeaderBytes+int64(time.Hour/time.Second)*8000*4 {
 		t.Errorf("result %+v", got)
 	}
 }

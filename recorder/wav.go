@@ -1,7 +1,6 @@
 package recorder
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -18,7 +17,7 @@ type wavFile struct {
 }
 
 func newWAVFile(f file, rate, channels int) (*wavFile, error) {
-	w, err := wav.NewWriter(f, rate, channels)
+	w, err := wav.NewLongWriter(f, rate, channels)
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +31,7 @@ func (w *wavFile) write(pcm []int16) error {
 
 func (w *wavFile) finish() (samples, size int64, err error) {
 	samples = w.Bytes() / w.block
-	size = wav.HeaderBytes + samples*w.block
+	size = wav.LongHeaderBytes + samples*w.block
 	if w.err == nil {
 		return samples, size, w.Close()
 	}
@@ -40,14 +39,14 @@ func (w *wavFile) finish() (samples, size int64, err error) {
 	if err := w.f.Truncate(size); err != nil {
 		return samples, size, err
 	}
-	_, err = wav.Repair(w.f)
+	_, _, err = wav.Repair(w.f)
 	return samples, size, err
 }
 
 // mendWAV gives a file that finish never saw its true header, and cuts off
 // half a sample at its end.
 func mendWAV(f *os.File) (samples, size int64, rate int, err error) {
-	data, err := wav.Repair(f)
+	data, header, err := wav.Repair(f)
 	if err != nil {
 		return 0, 0, 0, fmt.Errorf("%w: %w", errNotOurs, err)
 	}
@@ -59,10 +58,6 @@ func mendWAV(f *os.File) (samples, size int64, rate int, err error) {
 		return 0, 0, 0, fmt.Errorf("%w: %w", errNotOurs, err)
 	}
 	h := r.Header()
-	size = wav.HeaderBytes + data
+	size = header + data
 	return data / int64(2*h.Channels), size, h.Rate, f.Truncate(size)
 }
-
-// full tells a file that has reached its format's size from one that cannot be
-// written.
-func full(err error) bool { return errors.Is(err, wav.ErrFull) }

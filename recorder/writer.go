@@ -123,8 +123,6 @@ func reasonOf(err error) Reason {
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return DiskFull
-	case full(err):
-		return FileFull
 	default:
 		return WriteError
 	}
@@ -141,7 +139,7 @@ func (w *writer) complete() {
 	w.err = errors.Join(w.err, publish(w.file, r.opts.Path))
 	r.result = Result{
 		Path:     r.opts.Path,
-		Duration: time.Duration(samples) * time.Second / time.Duration(r.opts.Rate),
+		Duration: durationOf(samples, r.opts.Rate),
 		Size:     size,
 		Reason:   r.reason,
 		Dropped:  r.ring.lost.Load(),

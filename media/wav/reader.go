@@ -43,6 +43,7 @@ type Reader struct {
 	left   int64 // bytes of audio, -1: unknown
 	buf    []byte
 	law    codec.Decoder
+	room   bool // there is a chunk of 64-bit sizes, or one in its place
 }
 
 // maxSkip bounds the chunks before the audio that are skipped.
@@ -50,7 +51,8 @@ const maxSkip = 1 << 20
 
 // NewReader reads the header, up to the first byte of audio. Streams of
 // unknown length carry 0, 0x7fffffff, 0xffffffff or anything near as a size:
-// those are read to their end. Errors about the content wrap ErrFormat.
+// those are read to their end. RF64 files have their size in 64 bits. Errors about
+// the content wrap ErrFormat.
 func NewReader(r io.Reader) (*Reader, error) {
 	var riff [12]byte
 	if _, err := io.ReadFull(r, riff[:]); err != nil {
@@ -61,6 +63,8 @@ func NewReader(r io.Reader) (*Reader, error) {
 		return nil, fmt.Errorf("%w: it does not start with RIFF and WAVE", ErrFormat)
 	}
 	var h Header
+	var long int64 // size of the audio by a ds64 chunk, 0: none
+	room := false
 	for skipped := int64(0); ; {
 		var chunk [8]byte
 		if _, err := io.ReadFull(r, chunk[:]); err != nil {
@@ -77,8 +81,17 @@ func NewReader(r io.Reader) (*Reader, error) {
 			if h.Channels == 0 {
 				return nil, fmt.Errorf("%w: audio before its format", ErrFormat)
 			}
-			return newReader(r, h, size), nil
+			d := newReader(r, h, size, long)
+			d.room = room
+			return d, nil
+		case "ds64":
+			var err error
+			if long, err = readLong(r, size); err != nil {
+				return nil, err
+			}
+			room = true
 		default:
+			room = room || string(chunk[:4]) == "JUNK" && size == longBytes-8
 			size += size & 1
 			if skipped += size; skipped > maxSkip {
 				return nil, fmt.Errorf("%w: more than %d bytes before the audio", ErrFormat, maxSkip)
@@ -90,8 +103,24 @@ func NewReader(r io.Reader) (*Reader, error) {
 	}
 }
 
-func newReader(r io.Reader, h Header, size int64) *Reader {
-	if size == 0 || size >= 0x7fff0000 {
+// readLong reads a ds64 chunk and returns the size of the audio in it.
+func readLong(r io.Reader, size int64) (int64, error) {
+	if size < 24 || size > maxSkip {
+		return 0, fmt.Errorf("%w: chunk of long sizes of %d bytes", ErrFormat, size)
+	}
+	b := make([]byte, size+size&1)
+	if _, err := io.ReadFull(r, b); err != nil {
+		return 0, fmt.Errorf("%w: %w", ErrFormat, err)
+	}
+	return max(0, int64(binary.LittleEndian.Uint64(b[8:]))), nil // a negative one is nonsense
+}
+
+// newReader reads audio of the size given, or of the long one where that size is
+// the largest of 32 bits.
+func newReader(r io.Reader, h Header, size, long int64) *Reader {
+	if size == 1<<32-1 && long > 0 {
+		size = long
+	} else if size == 0 || size >= 0x7fff0000 {
 		size = -1
 	}
 	h.Bytes = size

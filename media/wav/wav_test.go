@@ -112,6 +112,8 @@ func TestRefuses(t *testing.T) {
 		"no rate":              file(PCM, 1, 0, 16, 2, []byte{1, 0}),
 		"huge chunk":           []byte("RIFF\x00\x00\x00\x00WAVEjunk\xff\xff\xff\xff"),
 		"tiny format chunk":    []byte("RIFF\x00\x00\x00\x00WAVEfmt \x02\x00\x00\x00\x01\x00data\x00\x00\x00\x00"),
+		"tiny long sizes":      []byte("RF64\xff\xff\xff\xffWAVEds64\x04\x00\x00\x00abcd"),
+		"long sizes cut off":   []byte("RF64\xff\xff\xff\xffWAVEds64\x1c\x00\x00\x00abcd"),
 		"format chunk cut off": []byte("RIFF\x00\x00\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00"),
 	} {
 		if _, _, err := all(bytes.NewReader(b)); !errors.Is(err, ErrFormat) {
@@ -188,7 +190,7 @@ func TestWriteReadRepair(t *testing.T) {
 		}
 	}
 	check("after Sync", 8, "aab`")
-	if n, err := Repair(f); n != 12 || err != nil {
+	if n, _, err := Repair(f); n != 12 || err != nil {
 		t.Errorf("Repair: %d, %v", n, err)
 	}
 	check("after Repair", 12, "aab`c_")
@@ -198,7 +200,7 @@ func TestWriteReadRepair(t *testing.T) {
 	if _, err := f.Write([]byte{1, 0, 7}); err != nil { // a crash in the middle of a frame
 		t.Fatal(err)
 	}
-	if n, err := Repair(f); n != 12 || err != nil {
+	if n, _, err := Repair(f); n != 12 || err != nil {
 		t.Errorf("Repair of a half frame: %d, %v", n, err)
 	}
 	if err := w.Close(); err != nil || w.Bytes() != 12 {
@@ -217,7 +219,7 @@ func TestRepairRefuses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Repair(f); !errors.Is(err, ErrFormat) {
+		if _, _, err := Repair(f); !errors.Is(err, ErrFormat) {
 			t.Errorf("%s: error is %v", name, err)
 		}
 		_ = f.Close()
@@ -242,6 +244,67 @@ func TestFull(t *testing.T) {
 	if err := w.Write(make([]int16, 1)); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestGrowsBeyond32Bits writes a file whose header runs out of bits at a hundred
+// bytes, in place of four thousand million.
+func TestGrowsBeyond32Bits(t *testing.T) {
+	f, err := os.Create(filepath.Join(t.TempDir(), "a.wav"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	const most = 100
+	w, err := newWriter(f, form{rate: 8000, channels: 2, long: true, most: most})
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func(when, riff, chunk string, bytes int64) {
+		t.Helper()
+		if _, err := f.Seek(0, io.SeekStart); err != nil {
+			t.Fatal(err)
+		}
+		h, pcm, err := all(f)
+		want := Header{Coding: PCM, Channels: 2, Rate: 8000, Bits: 16, Bytes: bytes}
+		if err != nil || h != want || int64(2*len(pcm)) != bytes {
+			t.Errorf("%s: %+v with %d samples, %v", when, h, len(pcm), err)
+		}
+		b := make([]byte, LongHeaderBytes)
+		if _, err := f.ReadAt(b, 0); err != nil || string(b[:4]) != riff || string(b[12:16]) != chunk {
+			t.Errorf("%s: begins with %q, %v", when, b, err)
+		}
+		if riff == "RF64" && binary.LittleEndian.Uint64(b[20:]) != uint64(bytes)+LongHeaderBytes-8 {
+			t.Errorf("%s: RIFF size %d", when, binary.LittleEndian.Uint64(b[20:]))
+		}
+	}
+	for i := range 15 { // 20 bytes each
+		if err := w.Write(make([]int16, 10)); err != nil {
+			t.Fatal(err)
+		}
+		switch err := w.Sync(); {
+		case err != nil:
+			t.Fatal(err)
+		case i == 4:
+			check("at the limit", "RIFF", "JUNK", most)
+		case i == 5:
+			check("over the limit", "RF64", "ds64", most+20)
+		}
+	}
+	// The header as a crash before the limit leaves it.
+	if err := w.form.rewrite(f, 0); err != nil {
+		t.Fatal(err)
+	}
+	if size, header, err := repair(f, most); size != 300 || header != LongHeaderBytes || err != nil {
+		t.Errorf("repair: %d, %d, %v", size, header, err)
+	}
+	check("repaired", "RF64", "ds64", 300)
+	if err := f.Truncate(LongHeaderBytes + 43); err != nil {
+		t.Fatal(err)
+	}
+	if size, _, err := repair(f, most); size != 40 || err != nil {
+		t.Errorf("repair of a short file: %d, %v", size, err)
+	}
+	check("short again", "RIFF", "JUNK", 40)
 }
 
 func TestWriteDoesNotAllocate(t *testing.T) {
