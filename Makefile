@@ -16,7 +16,8 @@ run: build ## serve examples/demo.yaml, dial its menu once, stay up
 	bin/offhook demo
 
 test: ## every test, with real sipp and baresip
-	@./scripts/need espeak-ng sipp:sip-tester baresip ffmpeg lame pg_ctlcluster:postgresql
+	@./scripts/need espeak-ng flite sipp:sip-tester baresip ffmpeg lame pg_ctlcluster:postgresql \
+		pocketsphinx_continuous:pocketsphinx /usr/share/pocketsphinx/model:pocketsphinx-en-us
 	go vet ./...
 	go test -p 1 -timeout 20m ./...
 
