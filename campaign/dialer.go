@@ -1,6 +1,7 @@
 package campaign
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -23,6 +24,10 @@ type Config struct {
 	DB     *store.DB
 	Line   Line
 	Logger *slog.Logger
+
+	// Grace is how long after the start answers to calls of the last process may
+	// still be heard; 0: 5 s.
+	Grace time.Duration
 }
 
 // Dialer runs every campaign of this server. All methods may be called from any
@@ -37,6 +42,9 @@ type Dialer struct {
 	closed   bool
 	sessions map[string]*session // by customer and campaign
 	calls    map[string]place    // by customer and call, group of calls or activeflow
+
+	dark     map[string]*darkTry // by the id of the call or groupcall
+	answered map[string]bool     // calls of the last process that somebody answered
 
 	numbers sync.Mutex // held while attempts that are limited by number are checked and written
 }
@@ -54,7 +62,9 @@ func New(cfg Config) *Dialer {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	d := &Dialer{cfg: cfg, sessions: map[string]*session{}, calls: map[string]place{}}
+	cfg.Grace = cmp.Or(cfg.Grace, strayGrace)
+	d := &Dialer{cfg: cfg, sessions: map[string]*session{}, calls: map[string]place{},
+		dark: map[string]*darkTry{}, answered: map[string]bool{}}
 	d.ctx, d.end = context.WithCancel(context.Background())
 	cfg.DB.OnCommit(d.observe)
 	return d
@@ -159,16 +169,6 @@ func (d *Dialer) SetStatus(ctx context.Context, customerID, id, status string) (
 	}
 }
 
-// hurry has what was handed to the store committed at once instead of in a few
-// milliseconds: what a kill in between forgets would be dialled again.
-func (d *Dialer) hurry() {
-	d.work.Go(func() {
-		if err := d.cfg.DB.Flush(d.ctx); err != nil && d.ctx.Err() == nil {
-			d.cfg.Logger.Error("answer not written", "error", err)
-		}
-	})
-}
-
 // follow runs the campaign that follows one that is over.
 func (d *Dialer) follow(customerID, id string) {
 	d.work.Go(func() {
@@ -203,6 +203,9 @@ func (d *Dialer) of(customerID string) []*session {
 func (d *Dialer) Changed(row any, deleted bool) {
 	switch r := row.(type) {
 	case *resource.Campaign:
+		if deleted {
+			d.uncount(r.CustomerID, r.ID)
+		}
 		if s := d.find(r.CustomerID, r.ID); s != nil {
 			s.post(func(time.Time) { s.reload(d.ctx) })
 		}

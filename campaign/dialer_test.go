@@ -26,6 +26,8 @@ type rig struct {
 	d    *Dialer
 	line *fakeLine
 
+	grace time.Duration // see Config
+
 	mu     sync.Mutex
 	events []string
 }
@@ -98,9 +100,12 @@ func (c *fakeCall) hangUp(reason string) {
 }
 
 // newRig opens a store in a folder and starts a dialer.
-func newRig(t *testing.T, dir string) *rig {
+func newRig(t *testing.T, dir string, change ...func(*rig)) *rig {
 	t.Helper()
 	r := &rig{t: t, dir: dir}
+	for _, f := range change {
+		f(r)
+	}
 	var err error
 	if r.db, err = store.Open(t.Context(), store.Options{DataDir: dir, Logger: slog.New(slog.DiscardHandler)}); err != nil {
 		t.Fatal(err)
@@ -113,7 +118,7 @@ func newRig(t *testing.T, dir string) *rig {
 			r.events = append(r.events, e.Type)
 		}
 	})
-	r.d = New(Config{DB: r.db, Line: r.line, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	r.d = New(Config{DB: r.db, Line: r.line, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), Grace: r.grace})
 	return r
 }
 
@@ -487,6 +492,10 @@ func TestRestart(t *testing.T) {
 				if err := r.d.recover(t.Context()); err != nil {
 					t.Fatal(err)
 				}
+				if got := r.target(0).Status; c.name == "while it rings" && got != "progressing" {
+					t.Errorf("a target whose phone may still ring is %s", got)
+				}
+				pass(30 * time.Second)
 				if got := r.target(0); got.Status != c.status || got.Result != c.result || got.TryCount0 != c.tries {
 					t.Errorf("%+v", got)
 				}
@@ -501,6 +510,78 @@ func TestRestart(t *testing.T) {
 					if open := a.Status != "done"; open && c.status == "done" {
 						t.Errorf("open: %+v", a)
 					}
+				}
+			})
+		})
+	}
+}
+
+// TestInTheDark ends the process while a phone rings, for the only try of a
+// target, and lets become known what happened, or not.
+func TestInTheDark(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		status int // of the answer that is heard after the start; 0: none
+		after  time.Duration
+		result string
+		calls  int
+	}{
+		{"somebody answered", 200, time.Second, ResultAnswered, 0},
+		{"it was busy", 486, time.Second, "", 1},
+		{"nothing is heard", 0, 26 * time.Second, "", 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, dir)
+				r.fill(1, func(_ *resource.Campaign, p *resource.Outplan) { p.MaxTryCount0, p.TryInterval = 1, 0 })
+				if err := r.d.Start(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				r.set("run")
+				pass(time.Second)
+				ref := r.line.placed()[0].ReferenceID
+				r.stop()
+				r = newRig(t, dir) // is killed too, before anything is heard
+				closeCalls(r)
+				if err := r.d.Start(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				pass(time.Second)
+				r.stop()
+				r = newRig(t, dir)
+				if err := r.d.Start(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				pass(time.Second)
+				if n, row := len(r.line.placed()), r.campaign(); n != 0 || row.Status != "run" {
+					t.Errorf("%d calls while a phone may ring, campaign %s", n, row.Status)
+				}
+				defer r.stop()
+				if c.status > 0 {
+					if !r.d.Stray(ref, c.status) || r.d.Stray("other", c.status) {
+						t.Error("an answer was taken for another's")
+					}
+				}
+				pass(c.after)
+				if got := r.target(0); got.Result != c.result {
+					t.Errorf("%+v", got)
+				}
+				calls := r.line.placed()
+				if len(calls) != c.calls {
+					t.Fatalf("%d calls, not %d", len(calls), c.calls)
+				}
+				if c.status == 200 && !r.d.Stray(ref, 200) {
+					t.Error("an answer that is sent again is not hung up")
+				}
+				for _, call := range calls {
+					call.pickUp()
+					call.hangUp("normal")
+				}
+				pass(time.Second)
+				stats, err := r.d.Stats(t.Context(), customer, "camp")
+				if err != nil || stats.Placed != 1+c.calls || stats.Answered != 1 || stats.Status != "stop" {
+					t.Errorf("%+v %v", stats, err)
 				}
 			})
 		})

@@ -95,7 +95,7 @@ func TestKilledChild(t *testing.T) {
 	if dir == "" {
 		t.Skip("run by TestKilled")
 	}
-	r := newRig(t, dir)
+	r := newRig(t, dir, func(r *rig) { r.grace = time.Millisecond }) // a call that was not heard of never is
 	random := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 2))
 	delays := make(chan time.Duration, 1000)
 	for range cap(delays) {
@@ -120,7 +120,7 @@ func TestKilledChild(t *testing.T) {
 	}
 	if _, err := rows.Campaigns.Load(t.Context(), r.db, customer, "camp"); err != nil {
 		r.fill(killTargets, func(c *resource.Campaign, p *resource.Outplan) {
-			c.MaxConcurrentCalls, p.TryInterval, p.MaxTryCount0 = 20, 1, 50
+			c.MaxConcurrentCalls, p.TryInterval, p.MaxTryCount0, p.DialTimeout = 20, 1, 50, 80
 		})
 	}
 	closeCalls(r)

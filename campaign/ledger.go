@@ -133,6 +133,9 @@ func finish(tx *store.Tx, c resource.Campaigncall, o Outcome) error {
 	if err := rows.Campaigncalls.Put(tx, &c); err != nil {
 		return err
 	}
+	if err := count(tx, &c, o); err != nil {
+		return err
+	}
 	err := change(tx, c, func(t *resource.OutdialTarget) {
 		t.Status, t.Result = targetIdle, ""
 		if o.Done {

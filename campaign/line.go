@@ -12,7 +12,9 @@ import (
 var ErrBusy = errors.New("no more calls can be placed now")
 
 // Line is what places calls and knows the agents. Its methods may be called
-// from any goroutine.
+// from any goroutine. A call's row is in the store before anybody can answer it,
+// and says so before the party knows that its answer was heard: a process that is
+// killed at any moment leaves behind who answered.
 type Line interface {
 	// Place starts an attempt and returns when it is on its way, with the ids of
 	// its calls. heard is told of the answer, if there is one, and once of the

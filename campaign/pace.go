@@ -75,17 +75,18 @@ type Pacer struct {
 	measure measure
 }
 
-// Counts is what a Pacer counted since it was made.
+// Counts is what a Pacer counted since it was made, besides what it was told to
+// begin with.
 type Counts struct {
-	Placed    int
-	Answered  int
-	Human     int
-	Machine   int // also fax and special information tones
-	Abandoned int
-	Success   int // targets done by a call that came to its end
-	Reached   int // targets done by a call that was answered and broke off
-	Exhausted int // targets done without an answer
-	Results   map[string]int
+	Placed    int            `json:"placed"`
+	Answered  int            `json:"answered"`
+	Human     int            `json:"human"`
+	Machine   int            `json:"machine"` // also fax and special information tones
+	Abandoned int            `json:"abandoned"`
+	Success   int            `json:"success"`   // targets done by a call that came to its end
+	Reached   int            `json:"reached"`   // targets done by a call that was answered and broke off
+	Exhausted int            `json:"exhausted"` // targets done without an answer
+	Results   map[string]int `json:"results"`
 }
 
 // NewPacer returns a Pacer without targets.
@@ -93,6 +94,22 @@ func NewPacer(r Rules) *Pacer {
 	p := &Pacer{people: map[string]*waiting{}, live: map[string]*attempt{}, counts: Counts{Results: map[string]int{}}}
 	p.SetRules(r)
 	return p
+}
+
+// Begin sets what was counted of calls that are over; the share of abandoned calls
+// is reckoned of that too. Calls that are up are added.
+func (p *Pacer) Begin(n Counts) {
+	for _, a := range p.live {
+		n.Placed++
+		if !a.answered.IsZero() {
+			n.Answered++
+		}
+		if a.tallied {
+			n.Abandoned++
+		}
+		n.verdict(a.verdict)
+	}
+	p.counts = n
 }
 
 // SetRules changes the rules; calls that are up go on.
@@ -259,12 +276,7 @@ func (p *Pacer) Verdict(id, result string) {
 		return
 	}
 	a.verdict = result
-	switch {
-	case result == "human":
-		p.counts.Human++
-	case isMachine(result):
-		p.counts.Machine++
-	}
+	p.counts.verdict(result)
 }
 
 // isMachine reports whether a verdict says that nobody is there to be connected.
@@ -295,14 +307,8 @@ func (p *Pacer) Ended(id string, now time.Time, reason string) Outcome {
 	case !o.Done && wanted && !p.again(a.person, now.Add(wait)):
 		o.Done, o.Result = true, ResultExhausted
 	}
-	switch o.Result {
-	case ResultSuccess:
-		p.counts.Success++
-	case ResultAnswered:
-		p.counts.Reached++
-	case ResultExhausted:
-		p.counts.Exhausted++
-	}
+	p.counts.outcome(o)
+	o.Abandoned = a.tallied
 	return o
 }
 

@@ -11,8 +11,8 @@ import (
 )
 
 // recover closes the attempts that were open when the last process ended. What
-// had been answered is not dialled again; what was not placed is taken back;
-// what rang is one more try.
+// had been answered is not dialled again; what was not placed is taken back; of
+// what rang it has yet to be seen whether somebody answered.
 func (d *Dialer) recover(ctx context.Context) error {
 	open, err := rows.Campaigncalls.Find(ctx, d.cfg.DB, rows.KeyLive, "1")
 	if err != nil {
@@ -30,6 +30,17 @@ func (d *Dialer) close(ctx context.Context, c resource.Campaigncall) error {
 	answered, reason, placed, err := d.fate(ctx, c)
 	if err != nil {
 		return err
+	}
+	if placed && answered {
+		d.mu.Lock()
+		d.answered[c.ReferenceID] = true // its acknowledgement may have been cut off
+		d.mu.Unlock()
+		if c.TMAnswered == nil {
+			c.TMAnswered = resource.Now()
+		}
+	}
+	if placed && !answered && reason == causeRestart {
+		return d.darken(ctx, c)
 	}
 	if !placed {
 		return d.cfg.DB.Write(ctx, func(tx *store.Tx) error { return unplace(tx, c) })
@@ -72,12 +83,4 @@ func (d *Dialer) fate(ctx context.Context, c resource.Campaigncall) (answered bo
 		return false, "", false, err
 	}
 	return call.TMProgressing != nil || c.Status == callProgressing, call.HangupReason, true, nil
-}
-
-// other drops the error that there is no such row.
-func other(err error) error {
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
-	}
-	return err
 }

@@ -76,6 +76,8 @@ type Outcome struct {
 	Success bool   // the call did what it was for
 	Done    bool   // the target is not dialled any more
 	Result  string // of the target, when it is done
+
+	Abandoned bool // the person met no agent in time
 }
 
 // judge says what follows from the end of a call, and after what time the

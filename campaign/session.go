@@ -132,6 +132,9 @@ func (s *session) dial(ctx context.Context) (time.Time, error) {
 			}
 			continue
 		}
+		if why == WaitTargets && s.d.inTheDark(s.row.CustomerID, s.row.ID, "") {
+			why = waitNothing
+		}
 		if why == WaitTargets && s.row.EndHandle != "continue" {
 			s.finish(ctx)
 			return time.Time{}, nil
@@ -231,18 +234,27 @@ func (s *session) hear(target, callID string, g Signal, now time.Time) {
 		s.pacer.Answered(target, now)
 	}
 	if !g.Ended {
-		c.Status = callProgressing
+		c.Status, c.TMAnswered = callProgressing, stamp(now)
 		s.book.answered(*c)
-		s.d.hurry()
 		return
+	}
+	if g.Answered && c.TMAnswered == nil {
+		c.TMAnswered = stamp(now)
 	}
 	o := s.pacer.Ended(target, now, g.HangupReason)
 	c.Status, c.Result, c.HangupReason, c.TMEnd = callDone, "fail", g.HangupReason, resource.Now()
+	c.Abandoned = o.Abandoned
 	if o.Success {
 		c.Result = "success"
 	}
 	s.book.ended(*c, o)
 	s.forget(target)
+}
+
+// stamp is a time as rows carry it.
+func stamp(t time.Time) *time.Time {
+	t = t.UTC().Truncate(time.Microsecond)
+	return &t
 }
 
 // verdict takes what answering machine detection found.
@@ -384,6 +396,9 @@ func (s *session) load(ctx context.Context) error {
 	s.plan = *plan
 	if s.pacer == nil {
 		s.pacer = NewPacer(rules)
+		if err := s.recount(ctx); err != nil {
+			return err
+		}
 	}
 	s.pacer.SetRules(rules)
 	s.pacer.Clear()
@@ -399,9 +414,22 @@ func (s *session) load(ctx context.Context) error {
 	return nil
 }
 
+// recount takes what was counted of the campaign from the store.
+func (s *session) recount(ctx context.Context) error {
+	if err := s.d.cfg.DB.Flush(ctx); err != nil {
+		return err
+	}
+	n, err := s.d.counted(ctx, s.row.CustomerID, s.row.ID)
+	if err == nil {
+		s.pacer.Begin(n)
+	}
+	return err
+}
+
 // add makes a target known to the pacer.
 func (s *session) add(t *resource.OutdialTarget) {
-	if s.pacer == nil || t.OutdialID != s.row.OutdialID || t.Status == targetDone || s.attempts[t.ID] != nil {
+	if s.pacer == nil || t.OutdialID != s.row.OutdialID || t.Status == targetDone || s.attempts[t.ID] != nil ||
+		t.Status == targetProgressing && s.d.inTheDark(t.CustomerID, s.row.ID, t.ID) {
 		return
 	}
 	p := personOf(t, &s.pacer.rules, s.hours)

@@ -10,8 +10,8 @@ import (
 	"offhook/store/rows"
 )
 
-// Stats is how a campaign does. Targets and attempts are all that there are;
-// Progress counts since the campaign was started last.
+// Stats is how a campaign does. Everything is counted since it was created, over
+// restarts of the server, but for the averages and rates of what runs now.
 type Stats struct {
 	CampaignID string `json:"campaign_id"`
 	Status     string `json:"status"`
@@ -26,7 +26,7 @@ type Stats struct {
 	Progress
 }
 
-// Progress is what a running campaign has done so far, and how fast it is.
+// Progress is what a campaign has done so far, and how fast it is.
 type Progress struct {
 	Live        int            `json:"live"`
 	Ringing     int            `json:"ringing"`
@@ -52,16 +52,27 @@ func (d *Dialer) Stats(ctx context.Context, customerID, id string) (Stats, error
 	if err != nil {
 		return Stats{}, err
 	}
-	out := Stats{CampaignID: id, Status: row.Status, WaitingFor: row.WaitingFor, Progress: Progress{Results: map[string]int{}}}
+	out := Stats{CampaignID: id, Status: row.Status, WaitingFor: row.WaitingFor}
 	if err := d.countRows(ctx, row, &out); err != nil {
 		return out, err
 	}
+	before, err := d.counted(ctx, customerID, id)
+	if err != nil {
+		return out, err
+	}
+	out.Progress = progressOf(before)
 	s := d.find(customerID, id)
 	if s == nil {
 		return out, nil
 	}
 	now := make(chan Progress, 1)
-	s.post(func(time.Time) { now <- s.progress() })
+	s.post(func(time.Time) {
+		if s.pacer != nil {
+			now <- s.progress()
+		} else {
+			now <- out.Progress
+		}
+	})
 	select {
 	case out.Progress = <-now:
 		return out, nil
@@ -95,20 +106,24 @@ func (d *Dialer) countRows(ctx context.Context, row *resource.Campaign, out *Sta
 	return err
 }
 
-// progress is what the session's pacer counted.
-func (s *session) progress() Progress {
-	if s.pacer == nil {
-		return Progress{Results: map[string]int{}}
-	}
-	p, c := s.pacer, s.pacer.Counts()
+// progressOf is what was counted, of a campaign that does not run.
+func progressOf(c Counts) Progress {
 	out := Progress{
-		Live: p.Live(), Ringing: p.Ringing(), Placed: c.Placed, Answered: c.Answered, Human: c.Human, Machine: c.Machine,
+		Placed: c.Placed, Answered: c.Answered, Human: c.Human, Machine: c.Machine,
 		Abandoned: c.Abandoned, Success: c.Success, BrokenOff: c.Reached, Exhausted: c.Exhausted, Results: c.Results,
-		AverageRing: int(p.measure.ring.Milliseconds()), AverageTalk: int(p.measure.talk.Milliseconds()), Pace: p.rules.Rate,
 	}
 	if people := c.Answered - c.Machine; people > 0 {
 		out.AbandonRate = float64(c.Abandoned) / float64(people)
 	}
+	return out
+}
+
+// progress is what the session's pacer counted.
+func (s *session) progress() Progress {
+	p := s.pacer
+	out := progressOf(p.Counts())
+	out.Live, out.Ringing, out.Pace = p.Live(), p.Ringing(), p.rules.Rate
+	out.AverageRing, out.AverageTalk = int(p.measure.ring.Milliseconds()), int(p.measure.talk.Milliseconds())
 	if p.measure.tries > 0 {
 		out.AnswerRate = p.measure.people / p.measure.tries
 	}

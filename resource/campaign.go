@@ -124,6 +124,8 @@ type Campaigncall struct {
 	Destination      Address    `json:"destination" doc:"Who was called"`
 	DestinationIndex int        `json:"destination_index" doc:"0 to 4"`
 	TryCount         int        `json:"try_count" doc:"Which try it was"`
+	Abandoned        bool       `json:"abandoned,omitempty" doc:"Nobody talked to the person within two seconds"`
+	TMAnswered       *time.Time `json:"tm_answered" doc:"When somebody, or a machine, answered"`
 	TMEnd            *time.Time `json:"tm_end" doc:"When it was over"`
 }
 

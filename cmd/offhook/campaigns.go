@@ -15,6 +15,7 @@ import (
 // makeDialer makes the dialer, in which no campaign runs until it is started.
 func (s *Server) makeDialer(context.Context) error {
 	s.dialer = campaign.New(campaign.Config{DB: s.db, Line: outboundLine{s}, Logger: s.log})
+	s.exchange.OnStray(s.dialer.Stray)
 	return nil
 }
 
@@ -54,7 +55,7 @@ func (l outboundLine) Place(ctx context.Context, a campaign.Attempt, heard func(
 	}
 	o := call.DialOptions{
 		CustomerID: a.CustomerID, Source: a.Source, Destinations: []resource.Address{a.Destination}, RingTimeout: a.RingTimeout,
-		Script: call.Script{FlowID: a.FlowID, Actions: a.Actions, Variables: a.Variables},
+		Script: call.Script{FlowID: a.FlowID, Actions: a.Actions, Variables: a.Variables}, Durable: true,
 	}
 	switch a.Destination.Type {
 	case resource.TypeExtension, resource.TypeAgent:
