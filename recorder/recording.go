@@ -8,8 +8,6 @@ import (
 )
 
 const (
-	// ringFrames bounds what waits for a slow disk: 2.56 s.
-	ringFrames = 128
 	// batchFrames is how much is gathered before the goroutine is woken and
 	// one write is made: 0.5 s. It is also what a SIGKILL may cost.
 	batchFrames = 25
@@ -55,7 +53,7 @@ func start(o Options, open func(path string) (file, error)) (*Recording, error) 
 	}
 	r := &Recording{
 		opts:   o,
-		ring:   newRing(ringFrames, o.frameSamples()),
+		ring:   newRing(o.frameSamples(), o.Direction != Out, o.Direction != In),
 		batch:  batchFrames,
 		woken:  make(chan struct{}, 1),
 		ending: make(chan struct{}),
@@ -69,8 +67,8 @@ func start(o Options, open func(path string) (file, error)) (*Recording, error) 
 }
 
 // WriteFrame takes 20 ms of what the party said and of what it heard, one call
-// a tick. It never blocks, never allocates and keeps neither slice; a missing
-// or short frame is silence. One goroutine at a time may call it. After the
+// a tick. It never blocks, keeps neither slice and allocates only while the disk
+// stalls; a missing or short frame is silence. One goroutine at a time may call it. After the
 // end it does nothing.
 func (r *Recording) WriteFrame(said, heard []int16) {
 	if r.ended.Load() {

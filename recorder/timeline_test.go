@@ -50,7 +50,10 @@ func (d *checkedDisk) Write(b []byte) (int, error) {
 // then for longer than the ring lasts. After an hour every sample of both
 // channels must still lie at the tick that it was written in.
 func TestAnHourUnderLossAndStallsStaysAligned(t *testing.T) {
-	const hour = int(time.Hour / FrameDuration)
+	const (
+		hour  = int(time.Hour / FrameDuration)
+		stall = ringFrames + 200
+	)
 	o := options(t, "a.wav")
 	disk := &checkedDisk{}
 	r, err := start(o, func(path string) (f file, err error) {
@@ -74,17 +77,17 @@ func TestAnHourUnderLossAndStallsStaysAligned(t *testing.T) {
 		switch at {
 		case 10000:
 			disk.stall.Lock()
-		case 10500:
+		case 10000 + stall:
 			disk.stall.Unlock()
 		}
-		if at >= 10000 && at < 10500 {
+		if at >= 10000 && at < 10000+stall {
 			r.WriteFrame(pair[0], pair[1])
 		} else {
 			feed(r, pair[0], pair[1])
 		}
 	}
 	got := r.Stop()
-	if got.Dropped == 0 || got.Dropped > 9*500 {
+	if got.Dropped == 0 || got.Dropped > 9*stall {
 		t.Errorf("%d frames dropped", got.Dropped)
 	}
 	if disk.foreign > 0 {
@@ -97,5 +100,36 @@ func TestAnHourUnderLossAndStallsStaysAligned(t *testing.T) {
 	}
 	if got.Duration != time.Hour || got.Size != wav.LongHeaderBytes+int64(time.Hour/time.Second)*8000*4 {
 		t.Errorf("result %+v", got)
+	}
+}
+
+// TestAStallOfTenSecondsLosesNothing also looks that what the stall took is given
+// back.
+func TestAStallOfTenSecondsLosesNothing(t *testing.T) {
+	o := options(t, "a.wav")
+	disk := &checkedDisk{}
+	r, err := start(o, func(path string) (f file, err error) {
+		disk.file, err = create(path)
+		return disk, err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	disk.stall.Lock()
+	for tick := range int(10 * time.Second / FrameDuration) {
+		r.WriteFrame(frame(o.Rate, mark(tick)), frame(o.Rate, -mark(tick)))
+	}
+	disk.stall.Unlock()
+	if got := r.Stop(); got.Dropped != 0 || got.Duration != 10*time.Second || disk.foreign+disk.silent[0]+disk.silent[1] > 0 {
+		t.Errorf("%+v, %d samples elsewhere, silent %v", got, disk.foreign, disk.silent)
+	}
+	kept := len(r.ring.spare)
+	for i := range r.ring.blocks {
+		if r.ring.blocks[i].Load() != nil {
+			kept++
+		}
+	}
+	if kept > spareBlocks {
+		t.Errorf("%d blocks are kept, want %d", kept, spareBlocks)
 	}
 }

@@ -2,6 +2,7 @@ package recorder
 
 import (
 	"errors"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -12,7 +13,7 @@ type writer struct {
 	rec     *Recording
 	file    file
 	out     container
-	pcm     []int16 // interleaved, one batch
+	pcm     []int16 // interleaved, one batch; lent while the ring is emptied
 	used    int
 	frames  int64 // written, or in pcm
 	limit   int64 // frames, 0: none
@@ -22,7 +23,6 @@ type writer struct {
 
 func newWriter(r *Recording, f file, c container) *writer {
 	w := &writer{rec: r, file: f, out: c}
-	w.pcm = make([]int16, batchFrames*r.opts.frameSamples()*r.opts.Channels)
 	w.limit = int64((r.opts.MaxDuration + FrameDuration - 1) / FrameDuration)
 	if r.opts.Silence > 0 || r.opts.InitialSilence > 0 {
 		w.silence = newSilenceDetector(r.opts.Silence, r.opts.InitialSilence)
@@ -61,9 +61,28 @@ func (w *writer) run() {
 	w.complete()
 }
 
+// batches are for interleaving. They are needed for a moment twice a second, so
+// that recordings share some.
+var batches = sync.Pool{New: func() any { return new([]int16) }}
+
+// borrow takes a batch until the func that it returns is called.
+func (w *writer) borrow() (giveBack func()) {
+	batch := batches.Get().(*[]int16)
+	size := batchFrames * w.rec.opts.frameSamples() * w.rec.opts.Channels
+	if cap(*batch) < size {
+		*batch = make([]int16, size)
+	}
+	w.pcm = (*batch)[:size]
+	return func() {
+		w.pcm = nil
+		batches.Put(batch)
+	}
+}
+
 // drain writes all that waits, silence where frames were dropped, and reports
 // whether the recording is over.
 func (w *writer) drain() bool {
+	defer w.borrow()()
 	over := false
 	for s := w.rec.ring.peek(); s != nil && !over; s = w.rec.ring.peek() {
 		for w.frames < s.tick && !over {
@@ -130,7 +149,6 @@ func reasonOf(err error) Reason {
 
 // complete makes the file whole, gives it its name and tells everybody.
 func (w *writer) complete() {
-	w.flush()
 	r := w.rec
 	samples, size, err := w.out.finish()
 	if w.err == nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 )
 
 // The sizes of headers: of NewWriter, and of NewLongWriter, which has room for
@@ -29,8 +30,10 @@ type Writer struct {
 	w       io.WriteSeeker
 	form    form
 	written int64 // bytes of audio
-	buf     []byte
 }
+
+// buffers are for the bytes of one Write; writers share some.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // form is what a header says beside the size.
 type form struct {
@@ -113,11 +116,14 @@ func (d *Writer) Write(pcm []int16) error {
 	if !d.form.long && d.written+int64(2*len(pcm)) > d.form.most {
 		return ErrFull
 	}
-	d.buf = d.buf[:0]
+	buf := buffers.Get().(*[]byte)
+	defer buffers.Put(buf)
+	b := (*buf)[:0]
 	for _, s := range pcm {
-		d.buf = binary.LittleEndian.AppendUint16(d.buf, uint16(s))
+		b = binary.LittleEndian.AppendUint16(b, uint16(s))
 	}
-	n, err := d.w.Write(d.buf)
+	*buf = b
+	n, err := d.w.Write(b)
 	d.written += int64(n)
 	if err != nil {
 		return fmt.Errorf("wav: %w", err)
