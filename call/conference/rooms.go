@@ -134,6 +134,7 @@ func (r *Rooms) depart(s *stay) {
 	if s.placed {
 		delete(r.stays, key{s.row.CustomerID, s.row.ID})
 		s.stand()
+		s.placed = false
 	}
 	r.forget(s.room)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
@@ -30,7 +31,7 @@ type Call struct {
 	done        chan struct{}
 	end         sip.End
 	keys        chan byte
-	referred    func(status int)
+	referred    atomic.Pointer[func(status int)]
 }
 
 func (c *Call) bind(d *sip.Dialog) {
@@ -144,7 +145,7 @@ func (c *Call) Hold(ctx context.Context, on bool) error {
 
 // Refer asks the other side to call somebody else; told hears how that goes.
 func (c *Call) Refer(ctx context.Context, target, replaces string, told func(status int)) error {
-	c.referred = told
+	c.referred.Store(&told)
 	return c.Dialog().Refer(ctx, target, replaces)
 }
 
@@ -181,10 +182,10 @@ func (c *Call) Offered(body []byte) ([]byte, int) {
 
 // Request implements sip.DialogHandler.
 func (c *Call) Request(req *sipmsg.Request) (int, string) {
-	if req.Method == sipmsg.NOTIFY && c.referred != nil {
+	if told := c.referred.Load(); req.Method == sipmsg.NOTIFY && told != nil {
 		var status int
 		if _, err := fmt.Sscanf(string(req.Body()), "SIP/2.0 %d", &status); err == nil {
-			c.referred(status)
+			(*told)(status)
 		}
 	}
 	return 200, ""
