@@ -392,6 +392,48 @@ func TestHangupDuringLateReinvite(t *testing.T) {
 	})
 }
 
+// UPDATE in an answered call: with an offer it changes the session, without one
+// it moves the peer, and while an offer of ours is open it is refused (RFC 3311
+// 5.2).
+func TestUpdateInCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLadder()
+		bob := l.party(t, bobIP)
+		r := l.raw(t, aliceIP, bobIP)
+		in := r.invite(bob, "")
+		in.Answer([]byte("v=answer"))
+		r.response(200)
+		r.inDialog(in, "ACK", 1, "")
+		r.inDialog(in, "UPDATE", 2, "\n\nv=hold")
+		bob.expect(t, "offered v=hold")
+		if res := r.response(200); string(res.Body()) != "v=renewed" || res.Contact() == nil {
+			t.Errorf("got\n%s", res)
+		}
+		bob.offered = func([]byte) ([]byte, int) { return nil, 0 }
+		r.inDialog(in, "UPDATE", 3, "\n\nv=worse")
+		bob.expect(t, "offered v=worse")
+		r.response(488)
+		carol := l.raw(t, carolIP, bobIP)
+		carol.inDialog(in, "UPDATE", 4, "")
+		if res := carol.response(200); len(res.Body()) != 0 {
+			t.Errorf("got\n%s", res)
+		}
+		done := make(chan error, 1)
+		go func() { _, err := in.Reoffer(t.Context(), []byte("v=bob")); done <- err }()
+		ours := carol.request("INVITE")
+		carol.inDialog(in, "UPDATE", 5, "\n\nv=crossing")
+		carol.response(491)
+		carol.respond(ours, 200, "", "v=taken")
+		carol.request("ACK")
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		in.Hangup(Cause{})
+		carol.respond(carol.request("BYE"), 200, "", "")
+		settle(t, bob)
+	})
+}
+
 // A description beside another part is found in both directions (RFC 5621):
 // carriers send ISUP, or the place of the caller, along with it.
 func TestDescriptionInMultipartBody(t *testing.T) {

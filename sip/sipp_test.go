@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -137,6 +138,13 @@ func TestSippCalled(t *testing.T) {
 			<-p.told
 			d.Hangup(Cause{})
 		}, End{Local: true, Status: 200}},
+		{"uas_prack", func(t *testing.T, p *party, _ *Dialog) {
+			for _, want := range []string{"progress 183", "offered", "answered", "offered"} {
+				if told := <-p.told; !strings.HasPrefix(told, want) {
+					t.Errorf("told %q, want %s", told, want)
+				}
+			}
+		}, End{Status: 200}},
 		{"uas_session_timer", func(t *testing.T, p *party, d *Dialog) {
 			<-p.told
 			for d.refreshes() == 0 {
@@ -152,6 +160,7 @@ func TestSippCalled(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 			defer cancel()
 			alice := newParty(t, Config{Listen: []string{"udp://127.0.0.1:0"}})
+			alice.offered = func([]byte) ([]byte, int) { return []byte(answerOfBob), 200 }
 			port := freePort(t)
 			done := make(chan error, 1)
 			go func() { done <- sipp(ctx, t, tt.scenario, "", port, false) }()
