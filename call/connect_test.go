@@ -2,6 +2,7 @@ package call_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,10 +17,15 @@ import (
 func (b *bench) provider(id string, incoming func(*phone.Call)) *phone.Phone {
 	b.t.Helper()
 	p := b.phone(id, "", incoming)
-	b.insert(func(tx *store.Tx) error {
-		return rows.Providers.Insert(tx, &resource.Provider{Identity: resource.Identity{ID: id, CustomerID: customer}, Hostname: p.Addr().String()})
-	})
+	b.providerAt(id, p.Addr().String())
 	return p
+}
+
+// providerAt makes a provider at an address.
+func (b *bench) providerAt(id, hostname string) {
+	b.insert(func(tx *store.Tx) error {
+		return rows.Providers.Insert(tx, &resource.Provider{Identity: resource.Identity{ID: id, CustomerID: customer}, Hostname: hostname})
+	})
 }
 
 // route leads numbers with a prefix to a provider.
@@ -113,24 +119,66 @@ func TestRelayedReasonReachesTheCaller(t *testing.T) {
 	}
 }
 
+// A route that fails for reasons of its own is followed by the next; what the
+// called party says is final.
 func TestRouteFailover(t *testing.T) {
-	got := make(chan *phone.Call, 1)
-	b := newBench(t, func(ctx context.Context, c *call.Call, _ call.Script) { <-ctx.Done() })
-	b.provider("bad", reject(503))
-	b.provider("good", answer(got))
-	b.route("bad", "+1", 1)
-	b.route("good", "+1", 2)
-	calls, _, err := b.x.Dial(t.Context(), call.DialOptions{CustomerID: customer, Source: tel("+1555"), Destinations: []resource.Address{tel("+1777")}, Script: call.Script{FlowID: "f"}})
-	if err != nil || len(calls) != 1 {
-		t.Fatalf("%v, %v", calls, err)
+	for name, first := range map[string]func(*bench){
+		"503":         func(b *bench) { b.provider("bad", reject(503)) },
+		"500":         func(b *bench) { b.provider("bad", reject(500)) },
+		"408":         func(b *bench) { b.provider("bad", reject(408)) },
+		"unreachable": func(b *bench) { b.providerAt("bad", "127.0.0.1:1;transport=tcp") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := make(chan *phone.Call, 1)
+			b := newBench(t, func(ctx context.Context, c *call.Call, _ call.Script) { <-ctx.Done() })
+			first(b)
+			b.provider("good", answer(got))
+			b.route("bad", "+1", 1)
+			b.route("good", "+1", 2)
+			calls, _, err := b.x.Dial(t.Context(), call.DialOptions{CustomerID: customer, Source: tel("+1555"), Destinations: []resource.Address{tel("+1777")}, Script: call.Script{FlowID: "f"}})
+			if err != nil || len(calls) != 1 {
+				t.Fatalf("%v, %v", calls, err)
+			}
+			c := <-got
+			wait(t, "answer", calls[0].AnsweredSignal())
+			c.Hangup()
+			wait(t, "end", calls[0].Done())
+			row := calls[0].Snapshot()
+			if row.HangupReason != call.ReasonNormal || row.HangupBy != "remote" {
+				t.Errorf("ended by %s for %s", row.HangupBy, row.HangupReason)
+			}
+		})
 	}
-	c := <-got
-	wait(t, "answer", calls[0].AnsweredSignal())
-	c.Hangup()
-	wait(t, "end", calls[0].Done())
-	row := calls[0].Snapshot()
-	if row.HangupReason != call.ReasonNormal || row.HangupBy != "remote" {
-		t.Errorf("ended by %s for %s", row.HangupBy, row.HangupReason)
+}
+
+// The longest prefix counts before the priority.
+func TestRoutesByPrefixThenPriority(t *testing.T) {
+	rung := make(chan string, 8)
+	b := newBench(t, nil)
+	for _, r := range []struct {
+		id, target string
+		priority   int
+	}{{"all", "all", 0}, {"us", "+1", 1}, {"city", "+1212", 9}, {"city2", "+1212", 10}} {
+		b.provider(r.id, func(c *phone.Call) {
+			rung <- r.id
+			_ = c.Reject(503)
+		})
+		b.route(r.id, r.target, r.priority)
+	}
+	for number, want := range map[string]string{"+12125550000": "city city2 us all", "+13105550000": "us all", "+4930": "all"} {
+		calls, _, err := b.x.Dial(t.Context(), call.DialOptions{CustomerID: customer, Destinations: []resource.Address{tel(number)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wait(t, "end", calls[0].Done())
+		var order []string
+		for len(rung) > 0 {
+			order = append(order, <-rung)
+		}
+		if got := strings.Join(order, " "); got != want {
+			t.Errorf("%s went to %s, want %s", number, got, want)
+		}
 	}
 }
 
