@@ -97,12 +97,12 @@ func (d *demo) dial(ctx context.Context, number string) error {
 
 // hangUp ends the call and prints what it was.
 func (d *demo) hangUp(ctx context.Context, c *phone.Call) error {
-	stats := c.Port().Stats()
+	stats, lasted := c.Port().Stats(), time.Since(d.began)
 	c.Hangup()
 	if err := first(ctx, nil, c.Done()); err != nil {
 		return err
 	}
-	d.say("hung up: %d packets heard, %d sent, %d lost, jitter %s", stats.Received.Packets, stats.Sent.Packets,
+	d.say("hung up after %.1f s: %d packets heard, %d sent, %d lost, jitter %s", lasted.Seconds(), stats.Received.Packets, stats.Sent.Packets,
 		stats.Received.Lost, stats.Received.Jitter.Round(10*time.Microsecond))
 	return nil
 }
