@@ -132,6 +132,51 @@ numbers: [{id: short, number: short, call_flow_id: short}]
 	}
 }
 
+// A carrier behind TLS is believed when its certificate comes from sip.tls.ca.
+func TestCarrierOverTLS(t *testing.T) {
+	files := pairIn(t.TempDir())
+	issue(t, files, time.Now().AddDate(1, 0, 0))
+	pair, err := tls.LoadX509KeyPair(files.Cert, files.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rings := make(chan *phone.Call, 1)
+	carrier := telephone(t, phone.Config{Listen: "tls://127.0.0.1:0", TLS: &tls.Config{Certificates: []tls.Certificate{pair}},
+		Incoming: func(c *phone.Call) {
+			if err := c.Answer(); err != nil {
+				t.Error(err)
+			}
+			rings <- c
+		}})
+	resources := fmt.Sprintf(`
+providers: [{id: secure, hostname: "%s;transport=tls"}]
+routes: [{id: secure, provider_id: secure, target: "+1", priority: 1}]
+`, carrier.Addr())
+	for _, trust := range []string{"", files.Cert} {
+		w := newWorld(t, "", func(cfg *Config) {
+			more := filepath.Join(cfg.DataDir, "more.yaml")
+			if err := os.WriteFile(more, []byte(resources), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			cfg.SIP.TLS.CA, cfg.Provision = trust, append(cfg.Provision, more)
+		})
+		placed := w.placed(map[string]any{"actions": []map[string]any{{"type": "hangup"}}})
+		if trust != "" {
+			if c := receiveOr(t, "the carrier is called", rings); c.Dialog().Transport() != "TLS" {
+				t.Errorf("called by %s", c.Dialog().Transport())
+			}
+		}
+		if row := w.hungup(placed.ID); (row.TMProgressing != nil) != (trust != "") { // without, the route of all leads to another carrier
+			t.Errorf("ended for %s, answered %v", row.HangupReason, row.TMProgressing)
+		}
+		select {
+		case <-rings:
+			t.Error("a carrier that is not believed was called")
+		default:
+		}
+	}
+}
+
 func TestCertificateFaultsAreClear(t *testing.T) {
 	dir, other := t.TempDir(), t.TempDir()
 	good, foreign := pairIn(dir), pairIn(other)
