@@ -1,0 +1,203 @@
+package conference_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"offhook/call"
+	"offhook/call/phone"
+	"offhook/flow"
+	"offhook/resource"
+)
+
+// people are those of one scene in virtual time: C, who dials the number, A, who
+// is called by its script, B, to whom A transfers. What they do is up to the
+// scene; who is up is known by name.
+type people struct {
+	*stage
+	phones []*phone.Phone
+	calls  map[string]*phone.Call // guarded by stage.mu
+	ofA    chan *call.Call        // ours to A
+}
+
+// takes registers a phone that does something with its call.
+func (p *people) takes(name, extension string, do func(*phone.Call)) {
+	p.phones = append(p.phones, p.phone(extension, "secret", func(c *phone.Call) {
+		p.enter(name, c)
+		do(c)
+	}))
+}
+
+func (p *people) enter(name string, c *phone.Call) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.calls[name] = c
+}
+
+// up names those who are in a call that has been answered.
+func (p *people) up() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var list []string
+	for name, c := range p.calls {
+		select {
+		case <-c.Done():
+			continue
+		default:
+		}
+		select {
+		case <-c.UpSignal():
+			list = append(list, name)
+		default:
+		}
+	}
+	slices.Sort(list)
+	return strings.Join(list, "")
+}
+
+// leaves is what a name does to end its part.
+func (p *people) leaves(name string) {
+	p.mu.Lock()
+	c := p.calls[name]
+	p.mu.Unlock()
+	c.Hangup()
+}
+
+// dials lets C call the number.
+func (p *people) dials(name string) {
+	trunk := p.phone(name, "", nil)
+	c, err := trunk.Dial(p.t.Context(), uri("+1555"), "")
+	must(p.t, err)
+	p.phones = append(p.phones, trunk)
+	p.enter(name, c)
+	time.Sleep(time.Second)
+}
+
+func rings(c *phone.Call)   { _ = c.Ring() }
+func early(c *phone.Call)   { _ = c.EarlyMedia() }
+func answers(c *phone.Call) { _ = c.Ring(); _ = c.Answer() }
+
+// connects is a scene in which A is called, with a script of one connect.
+func connects(a func(*phone.Call), o call.ConnectOptions) func(*people) {
+	return func(p *people) {
+		p.script = func(ctx context.Context, c *call.Call) {
+			o := o
+			o.Destinations = []resource.Address{{Type: "extension", Target: "1001"}}
+			o.RingTimeout = time.Minute
+			o.Placed = func(callee *call.Call) { p.ofA <- callee }
+			_, _ = c.Connect(ctx, o)
+		}
+		p.takes("A", "1001", a)
+		p.dials("C")
+	}
+}
+
+// transfers is a scene in which C and A talk, and A transfers to B.
+func transfers(b func(*phone.Call), begin func(*people)) func(*people) {
+	return func(p *people) {
+		p.takes("B", "1002", b)
+		connects(answers, call.ConnectOptions{})(p)
+		begin(p)
+		time.Sleep(time.Second)
+	}
+}
+
+// byAPI has A transfer through the API.
+func byAPI(blind bool) func(*people) {
+	return func(p *people) {
+		_, err := (<-p.ofA).Transfer(p.t.Context(), call.TransferOptions{Blind: blind, Destinations: []resource.Address{{Type: "extension", Target: "1002"}}})
+		must(p.t, err)
+	}
+}
+
+// byPhone has A transfer blindly by REFER.
+func byPhone(p *people) {
+	p.mu.Lock()
+	a := p.calls["A"]
+	p.mu.Unlock()
+	must(p.t, a.Refer(p.t.Context(), uri("1002"), "", func(int) {}))
+}
+
+// confers is a scene in a conference: C joins it; D too where somebody opens it.
+func confers(id string, more bool) func(*people) {
+	return func(p *people) {
+		p.script = func(ctx context.Context, c *call.Call) {
+			_, _ = p.rooms.Of(c).JoinConference(ctx, flow.Room{ConferenceID: id})
+		}
+		p.dials("C")
+		if more {
+			p.dials("D")
+		}
+	}
+}
+
+// TestHangupInEveryState hangs up either side in every state of connect,
+// whisper, transfer and conference: by its phone and by the API. Those who are
+// left are with each other or gone, and nothing stays behind.
+func TestHangupInEveryState(t *testing.T) {
+	whisper := call.ConnectOptions{Whisper: &call.Whisper{Message: call.Prompt{Kind: call.PromptBeep}, AcceptKey: "1", RejectKey: "2", Timeout: time.Minute}}
+	for _, scene := range []struct {
+		name  string
+		begin func(*people)
+		up    string            // who is up before
+		after map[string]string // who is up two seconds after one has left
+	}{
+		{"connect rings", connects(rings, call.ConnectOptions{}), "", map[string]string{"C": "", "A": ""}},
+		{"connect with early sound", connects(early, call.ConnectOptions{EarlyMedia: true}), "", map[string]string{"C": "", "A": ""}},
+		{"connect whispers", connects(answers, whisper), "A", map[string]string{"C": "", "A": ""}},
+		{"connect talks", connects(answers, call.ConnectOptions{}), "AC", map[string]string{"C": "", "A": ""}},
+		{"attended transfer rings", transfers(rings, byAPI(false)), "AC", map[string]string{"C": "A", "A": "C", "B": "AC"}},
+		{"attended transfer consults", transfers(answers, byAPI(false)), "ABC", map[string]string{"C": "AB", "A": "BC", "B": "AC"}},
+		{"blind transfer rings", transfers(rings, byAPI(true)), "C", map[string]string{"C": "", "B": ""}},
+		{"blind transfer is through", transfers(answers, byAPI(true)), "BC", map[string]string{"C": "", "B": ""}},
+		{"REFER rings", transfers(rings, byPhone), "AC", map[string]string{"C": "", "A": "C", "B": "AC"}},
+		{"REFER is through", transfers(answers, byPhone), "BC", map[string]string{"C": "", "B": ""}},
+		{"conference waits", confers("led", true), "CD", map[string]string{"C": "D", "D": "C"}},
+		{"conference", confers("open", true), "CD", map[string]string{"C": "D", "D": "C"}},
+	} {
+		for who, after := range scene.after {
+			for _, by := range []string{"phone", "API"} {
+				t.Run(scene.name+", "+who+" leaves by "+by, func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						p := &people{stage: newStage(t, 1, &tally{counts: map[string]int{}}), calls: map[string]*phone.Call{}, ofA: make(chan *call.Call, 1)}
+						scene.begin(p)
+						if got := p.up(); got != scene.up {
+							t.Errorf("before, %q are up, want %q", got, scene.up)
+						}
+						p.goes(who, by)
+						time.Sleep(2 * time.Second)
+						if got := p.up(); got != after {
+							t.Errorf("after, %q are up, want %q", got, after)
+						}
+						p.close(p.phones...)
+					})
+				})
+			}
+		}
+	}
+}
+
+// goes ends somebody's part: by its phone, or by the API on our call to or from
+// it.
+func (p *people) goes(who, by string) {
+	if by == "phone" {
+		p.leaves(who)
+		return
+	}
+	for _, c := range p.x.Calls() {
+		row := c.Snapshot()
+		is := map[string]string{"1001": "A", "1002": "B"}[row.Destination.Target]
+		if row.Direction == resource.DirectionIncoming {
+			is = row.Source.Target
+		}
+		if is == who {
+			c.Hangup(call.CauseOf(call.ReasonNormal))
+			return
+		}
+	}
+	p.t.Errorf("no call of %s's", who)
+}
