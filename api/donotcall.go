@@ -1,8 +1,12 @@
 package api
 
 import (
+	"context"
+	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
 
 	"offhook/resource"
 	"offhook/store/rows"
@@ -10,8 +14,8 @@ import (
 
 // registerDoNotCalls mounts the list of numbers that campaigns must not call.
 func (s *Server) registerDoNotCalls() {
-	serve(s, collection[resource.DoNotCall, *resource.DoNotCall]{
-		path: "donotcalls", name: "donotcall", rows: rows.DoNotCalls, verbs: plain,
+	list := serve(s, collection[resource.DoNotCall, *resource.DoNotCall]{
+		path: "donotcalls", name: "donotcall", rows: rows.DoNotCalls, verbs: plain &^ canCreate,
 		writable: "number detail", required: "number", unique: "number", emits: "created deleted",
 		filters: map[string]string{"number": rows.KeyNumber},
 		check: func(c *check, d *resource.DoNotCall) {
@@ -20,6 +24,22 @@ func (s *Server) registerDoNotCalls() {
 				c.fault("number", "MISSING_FIELD", "give the number as it is dialled")
 			}
 		},
+	})
+	s.provisioners[list.path] = provisioner{list.name, list.plan}
+	m := importer[resource.DoNotCall, *resource.DoNotCall]{rows: list, noun: "number",
+		same: func(d *resource.DoNotCall) string { return d.Number },
+		known: func(ctx context.Context, d *resource.DoNotCall) (bool, error) {
+			found, err := rows.DoNotCalls.Find(ctx, s.db, rows.KeyNumber, d.Number)
+			return slices.ContainsFunc(found, func(o *resource.DoNotCall) bool { return o.CustomerID == d.CustomerID }), err
+		}}
+	s.mount(endpoint{
+		method: http.MethodPost, path: "/donotcalls", name: "createDonotcall", tag: "donotcalls", maxBody: maxImport,
+		doc: "Add one number, or many: a list, CSV (text/csv, with a header line) or NDJSON (application/x-ndjson). " +
+			"Numbers that are listed already stay as they are. With faults nothing is added, unless skip_bad=true",
+		query: importQuery, bodyTypes: importTypes,
+		body:   &huma.Schema{AnyOf: []*huma.Schema{list.createSchema(), {Type: huma.TypeArray, Items: list.schema}}},
+		answer: &huma.Schema{AnyOf: []*huma.Schema{list.schema, schemaFor[imported[resource.DoNotCall]](s)}},
+		serve:  m.add,
 	})
 }
 

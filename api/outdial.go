@@ -34,14 +34,16 @@ func (s *Server) registerOutdials() {
 		method: http.MethodPost, path: "/outdials/{id}/targets", name: "createOutdialTargets", tag: "outdials", maxBody: maxImport,
 		doc: "Add one target, or many: a list, CSV (text/csv, with a header line) or NDJSON (application/x-ndjson). " +
 			"With faults nothing is added, unless skip_bad=true",
-		query: []parameter{{name: "skip_bad", doc: "true: add what is right and report the rest", enum: []any{"true", "false"}}},
-		body:  &huma.Schema{AnyOf: []*huma.Schema{targets.schema, {Type: huma.TypeArray, Items: targets.schema}}}, bodyTypes: []string{"text/csv", "application/x-ndjson"},
-		answer: &huma.Schema{AnyOf: []*huma.Schema{targets.schema, schemaFor[imported](s)}},
+		query: importQuery, bodyTypes: importTypes,
+		body:   &huma.Schema{AnyOf: []*huma.Schema{targets.schema, {Type: huma.TypeArray, Items: targets.schema}}},
+		answer: &huma.Schema{AnyOf: []*huma.Schema{targets.schema, schemaFor[imported[resource.OutdialTarget]](s)}},
 		serve: func(r *request) (any, error) {
 			if _, err := outdials.load(r.Context(), r.who, r.id()); err != nil {
 				return nil, err
 			}
-			return s.addTargets(r, targets)
+			m := importer[resource.OutdialTarget, *resource.OutdialTarget]{rows: targets, noun: "target",
+				setup: func(t *resource.OutdialTarget) { t.OutdialID = r.id() }, same: func(t *resource.OutdialTarget) string { return t.ID }}
+			return m.add(r)
 		},
 	})
 	children(s, outdials, targets, "targets", "listOutdialTargets")

@@ -14,15 +14,15 @@ import (
 
 	"offhook/resource"
 	"offhook/store"
-	"offhook/store/rows"
 )
 
-// imported is the answer to many targets at once.
-type imported struct {
-	Imported int                       `json:"imported" doc:"How many were added"`
-	Skipped  int                       `json:"skipped" doc:"How many were not, with skip_bad"`
-	Faults   []Detail                  `json:"faults" doc:"Why; path is [index] of a list or [line] of a file, the first 1000"`
-	Result   []*resource.OutdialTarget `json:"result" doc:"The first 100 that were added"`
+// imported is the answer to many rows at once.
+type imported[T any] struct {
+	Imported int      `json:"imported" doc:"How many were added"`
+	Known    int      `json:"known" doc:"How many were there already"`
+	Skipped  int      `json:"skipped" doc:"How many were not added, with skip_bad"`
+	Faults   []Detail `json:"faults" doc:"Why; path is [index] of a list or [line] of a file, the first 1000"`
+	Result   []*T     `json:"result" doc:"The first 100 that were added"`
 }
 
 const (
@@ -31,15 +31,30 @@ const (
 	shownResults = 100
 )
 
-// entry is one target of an import and where it came from.
+// importTypes are the types of files that are imported, beside JSON lists.
+var importTypes = []string{"text/csv", "application/x-ndjson"}
+
+// importQuery is what can be said of an import.
+var importQuery = []parameter{{name: "skip_bad", doc: "true: add what is right and report the rest", enum: []any{"true", "false"}}}
+
+// importer adds many rows of one collection at once.
+type importer[T any, P store.RowOf[T]] struct {
+	rows  *served[T, P]
+	noun  string                                          // one of them, for people
+	setup func(*T)                                        // completes a row; may be nil
+	known func(ctx context.Context, row *T) (bool, error) // rows that are there already are no fault; may be nil
+	same  func(*T) string                                 // what no two rows of an import may share, unless known is set
+}
+
+// entry is one row of an import and where it came from.
 type entry struct {
 	place string // [index] or [line]
 	raw   json.RawMessage
 	fault string // why there is no raw
 }
 
-// addTargets adds one target or many.
-func (s *Server) addTargets(r *request, targets *served[resource.OutdialTarget, *resource.OutdialTarget]) (any, error) {
+// add adds one row, or many: a list, CSV or NDJSON.
+func (m *importer[T, P]) add(r *request) (any, error) {
 	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	var entries []entry
 	var err error
@@ -51,64 +66,80 @@ func (s *Server) addTargets(r *request, targets *served[resource.OutdialTarget, 
 	case len(body) > 0 && body[0] == '[':
 		entries, err = readList(body)
 	default:
-		row, err := targets.create(r.Context(), r.who, r.raw, func(t *resource.OutdialTarget) { t.OutdialID = r.id() }, nil)
+		row, err := m.rows.create(r.Context(), r.who, r.raw, m.setup, nil)
 		if err != nil {
 			return nil, err
 		}
-		return targets.reveal(r.Context(), row), nil
+		return m.rows.reveal(r.Context(), row), nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	return s.importTargets(r, targets, entries)
+	return m.all(r, entries)
 }
 
-// importTargets checks all entries, then adds them.
-func (s *Server) importTargets(r *request, targets *served[resource.OutdialTarget, *resource.OutdialTarget], entries []entry) (*imported, error) {
-	report := &imported{Faults: []Detail{}, Result: []*resource.OutdialTarget{}}
-	var good []*resource.OutdialTarget
+// all checks all entries, then adds them.
+func (m *importer[T, P]) all(r *request, entries []entry) (*imported[T], error) {
+	report := &imported[T]{Faults: []Detail{}, Result: []*T{}}
+	var good []*T
 	seen := map[string]bool{}
 	for _, e := range entries {
-		t, faults := s.readTarget(r, targets, e, seen)
-		if len(faults) == 0 {
-			good = append(good, t)
-			continue
-		}
-		report.Skipped++
-		if len(report.Faults) < maxFaults {
-			report.Faults = append(report.Faults, faults...)
+		row, faults := m.read(r, e, seen)
+		switch {
+		case len(faults) > 0:
+			report.Skipped++
+			if len(report.Faults) < maxFaults {
+				report.Faults = append(report.Faults, faults...)
+			}
+		case row == nil:
+			report.Known++
+		default:
+			good = append(good, row)
 		}
 	}
 	if report.Skipped > 0 && r.URL.Query().Get("skip_bad") != "true" {
 		e := invalid(report.Faults)
-		e.Message = fmt.Sprintf("%d of %d targets have faults, so none was added (skip_bad=true adds the others): %s", report.Skipped, len(entries), e.Message)
+		e.Message = fmt.Sprintf("%d of %d %ss have faults, so none was added (skip_bad=true adds the others): %s", report.Skipped, len(entries), m.noun, e.Message)
 		return nil, e
 	}
-	if err := s.insertTargets(r.Context(), good); err != nil {
+	if err := m.insert(r.Context(), good); err != nil {
 		return nil, err
 	}
-	for _, t := range good {
-		s.changed("outdialtarget", "created", t)
+	for _, row := range good {
+		m.rows.s.changed(m.rows.name, "created", row)
 	}
 	report.Imported = len(good)
-	for _, t := range good[:min(shownResults, len(good))] {
-		report.Result = append(report.Result, targets.reveal(r.Context(), t))
+	for _, row := range good[:min(shownResults, len(good))] {
+		report.Result = append(report.Result, m.rows.reveal(r.Context(), row))
 	}
 	return report, nil
 }
 
-// readTarget holds one entry against the rules.
-func (s *Server) readTarget(r *request, targets *served[resource.OutdialTarget, *resource.OutdialTarget], e entry, seen map[string]bool) (*resource.OutdialTarget, []Detail) {
+// read holds one entry against the rules; nil without faults is a row that is
+// there already.
+func (m *importer[T, P]) read(r *request, e entry, seen map[string]bool) (*T, []Detail) {
 	if e.raw == nil {
 		return nil, []Detail{{Path: e.place, Reason: "INVALID_VALUE", Message: e.fault}}
 	}
-	t, _, err := targets.fromBody(r.Context(), r.who, e.raw, func(t *resource.OutdialTarget) { t.OutdialID = r.id() })
-	if err == nil && seen[t.ID] {
-		err = taken("target of this import", t.ID)
+	row, _, err := m.rows.fromBody(r.Context(), r.who, e.raw, m.setup)
+	if err == nil {
+		key := m.same(row)
+		again := seen[key]
+		seen[key] = true
+		switch {
+		case again && m.known == nil:
+			err = taken(m.noun+" of this import", key)
+		case again:
+			return nil, nil
+		case m.known != nil:
+			var there bool
+			if there, err = m.known(r.Context(), row); there {
+				return nil, nil
+			}
+		}
 	}
 	if err == nil {
-		seen[t.ID] = true
-		return t, nil
+		return row, nil
 	}
 	var known *Error
 	if !errors.As(err, &known) {
@@ -123,16 +154,16 @@ func (s *Server) readTarget(r *request, targets *served[resource.OutdialTarget, 
 	return nil, known.Details
 }
 
-// insertTargets adds rows in chunks. When one fails, what was added is taken
-// back, so that nothing is half done.
-func (s *Server) insertTargets(ctx context.Context, all []*resource.OutdialTarget) error {
+// insert adds rows in chunks. When one fails, what was added is taken back, so
+// that nothing is half done.
+func (m *importer[T, P]) insert(ctx context.Context, all []*T) error {
 	done := 0
 	for chunk := range slices.Chunk(all, importChunk) {
-		err := s.db.Write(ctx, func(tx *store.Tx) error {
-			for _, t := range chunk {
-				if err := rows.OutdialTargets.Insert(tx, t); err != nil {
+		err := m.rows.s.db.Write(ctx, func(tx *store.Tx) error {
+			for _, row := range chunk {
+				if err := m.rows.rows.Insert(tx, row); err != nil {
 					if errors.Is(err, store.ErrExists) {
-						return taken("target", t.ID)
+						return taken(m.noun, P(row).Identify().ID)
 					}
 					return err
 				}
@@ -140,22 +171,23 @@ func (s *Server) insertTargets(ctx context.Context, all []*resource.OutdialTarge
 			return nil
 		})
 		if err != nil {
-			return errors.Join(err, s.removeTargets(all[:done]))
+			return errors.Join(err, m.remove(all[:done]))
 		}
 		done += len(chunk)
 	}
 	return nil
 }
 
-// removeTargets takes an unfinished import back. It does not depend on the
-// request, whose client may have gone.
-func (s *Server) removeTargets(all []*resource.OutdialTarget) error {
-	ctx, cancel := context.WithTimeout(s.ctx, liveTimeout)
+// remove takes an unfinished import back. It does not depend on the request,
+// whose client may have gone.
+func (m *importer[T, P]) remove(all []*T) error {
+	ctx, cancel := context.WithTimeout(m.rows.s.ctx, liveTimeout)
 	defer cancel()
 	for chunk := range slices.Chunk(all, importChunk) {
-		err := s.db.Write(ctx, func(tx *store.Tx) error {
-			for _, t := range chunk {
-				if err := rows.OutdialTargets.Delete(tx, t.CustomerID, t.ID); err != nil {
+		err := m.rows.s.db.Write(ctx, func(tx *store.Tx) error {
+			for _, row := range chunk {
+				id := P(row).Identify()
+				if err := m.rows.rows.Delete(tx, id.CustomerID, id.ID); err != nil {
 					return err
 				}
 			}
@@ -195,7 +227,7 @@ func readLines(body []byte) []entry {
 	return entries
 }
 
-// readCSV reads a header line and a line for each target. A destination is
+// readCSV reads a header line and a line for each row. A destination is
 // type:target, or a number alone.
 func readCSV(body []byte) ([]entry, error) {
 	r := csv.NewReader(bytes.NewReader(body))
@@ -231,21 +263,21 @@ func readCSV(body []byte) ([]entry, error) {
 	}
 }
 
-// recordJSON makes a target's body of a line.
+// recordJSON makes a row's body of a line.
 func recordJSON(header, record []string) json.RawMessage {
-	target := map[string]any{}
+	row := map[string]any{}
 	for i, name := range header {
 		switch {
 		case record[i] == "":
 		case name == "destination":
-			target["destination_0"] = parseAddress(record[i])
+			row["destination_0"] = parseAddress(record[i])
 		case strings.HasPrefix(name, "destination_"):
-			target[name] = parseAddress(record[i])
+			row[name] = parseAddress(record[i])
 		default:
-			target[name] = record[i]
+			row[name] = record[i]
 		}
 	}
-	raw, err := json.Marshal(target)
+	raw, err := json.Marshal(row)
 	if err != nil {
 		return nil // strings and addresses always encode
 	}
