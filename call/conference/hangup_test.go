@@ -201,3 +201,60 @@ func (p *people) goes(who, by string) {
 	}
 	p.t.Errorf("no call of %s's", who)
 }
+
+// TestRemovedAfterItWasMoved has A bring C and B together by REFER with Replaces,
+// which moves C to B's conversation or B to C's, and then ends C's connect as a
+// kick does: C's flow goes on, and B is let go.
+func TestRemovedAfterItWasMoved(t *testing.T) {
+	for _, moved := range []string{"C", "B"} {
+		t.Run(moved, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := &people{stage: newStage(t, 1, &tally{counts: map[string]int{}}), calls: map[string]*phone.Call{}, ofA: make(chan *call.Call, 2)}
+				kick, on := context.WithCancel(t.Context())
+				goesOn := make(chan struct{})
+				defer on()
+				connect := func(ctx context.Context, c *call.Call, to string) {
+					_, _ = c.Connect(ctx, call.ConnectOptions{Destinations: []resource.Address{{Type: "extension", Target: to}}})
+				}
+				p.script = func(ctx context.Context, c *call.Call) {
+					if c.Snapshot().Source.Target != "C" {
+						connect(ctx, c, "1002")
+						return
+					}
+					inside, cancel := context.WithCancel(ctx)
+					defer context.AfterFunc(kick, cancel)()
+					connect(inside, c, "1001")
+					close(goesOn)
+					<-ctx.Done()
+				}
+				p.takes("A", "1001", answers)
+				p.takes("B", "1002", answers)
+				p.dials("C")
+				second, err := p.phones[0].Dial(t.Context(), uri("+1555"), "")
+				must(t, err)
+				time.Sleep(time.Second)
+				from, other := second, p.calls["A"]
+				if moved == "B" {
+					from, other = other, from
+				}
+				d := other.Dialog()
+				must(t, from.Refer(t.Context(), uri("1002"), d.CallID()+";to-tag="+d.RemoteTag()+";from-tag="+d.LocalTag(), func(int) {}))
+				time.Sleep(time.Second)
+				if up := p.up(); up != "BC" {
+					t.Errorf("%q are up after the transfer, want BC", up)
+				}
+				on()
+				time.Sleep(time.Second)
+				select {
+				case <-goesOn:
+				default:
+					t.Error("C's flow does not go on")
+				}
+				if up := p.up(); up != "C" {
+					t.Errorf("%q are up after the kick, want C", up)
+				}
+				p.close(p.phones...)
+			})
+		})
+	}
+}
