@@ -183,16 +183,24 @@ func TestFailures(t *testing.T) {
 		pause  time.Duration
 		within time.Duration
 		voice  error
+		words  []string
 	}{
 		{name: "model down", status: 503, within: 6 * time.Second},
 		{name: "rate limited", status: 429, within: 6 * time.Second},
 		{name: "wrong key", status: 401, within: time.Second},
+		{name: "nonsense", words: []string{""}, within: 6 * time.Second},
+		{name: "tools for ever", words: []string{useTool}, within: time.Second},
 		{name: "model hangs", pause: time.Hour, within: 10 * time.Second},
 		{name: "voice down", voice: errors.New("no voice"), within: time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := newScene(t, func([]llm.Message) ([]string, time.Duration, int) { return []string{"Well."}, c.pause, c.status })
+				s := newScene(t, func([]llm.Message) ([]string, time.Duration, int) {
+					if c.words == nil {
+						return []string{"Well."}, c.pause, c.status
+					}
+					return c.words, c.pause, c.status
+				})
 				s.party.waitFor(t, true)
 				s.party.waitFor(t, false)
 				s.voice.fail(c.voice)

@@ -68,6 +68,7 @@ func TestStreams(t *testing.T) {
 		{name: "breaks off", body: events(content("Hel")), text: "Hel", err: ErrUnavailable},
 		{name: "nonsense", body: events("<html>"), err: ErrNonsense},
 		{name: "empty", body: "", err: ErrUnavailable},
+		{name: "whole, and empty", body: events(`{"choices":[{"delta":{},"finish_reason":"stop"}]}`, done), err: ErrNonsense},
 		{name: "error in the stream", body: events(content("Hel"), `{"error":{"message":"overloaded"}}`), text: "Hel", err: ErrUnavailable},
 		{name: "not streamed", kind: "application/json", body: `{"choices":[{"message":{"content":"Hello"},"finish_reason":"stop"}]}`, text: "Hello"},
 		{name: "thinks aloud", body: events(content("<think>"), content("hm"), content("</think>Hello"), done), text: "Hello"},

@@ -91,7 +91,7 @@ func (s *Stream) Next() (string, error) {
 			return text, nil
 		}
 	}
-	if !s.finished && s.text == 0 && len(s.calls) == 0 {
+	if s.text == 0 && len(s.calls) == 0 {
 		return "", fmt.Errorf("%w: it is empty", ErrNonsense)
 	}
 	return "", io.EOF
