@@ -31,6 +31,7 @@ type testPhone struct {
 
 	mu   sync.Mutex
 	got  []rtp.Packet
+	kept *[]rtp.Packet // all packets, where wanted
 	stop chan struct{}
 	wg   sync.WaitGroup
 }
@@ -80,6 +81,9 @@ func (p *testPhone) read() {
 		}
 		p.mu.Lock()
 		p.got = append(p.got, r)
+		if p.kept != nil {
+			*p.kept = append(*p.kept, r)
+		}
 		p.mu.Unlock()
 	}
 }
@@ -113,6 +117,13 @@ func (p *testPhone) talk() {
 		h.Timestamp += 160
 		_, _ = p.conn.WriteToUDPAddrPort(b, to) // closed at the test's end
 	}
+}
+
+// keep appends every packet from now on to list, until keep(nil).
+func (p *testPhone) keep(list *[]rtp.Packet) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.kept = list
 }
 
 // listen gives the packets that came since the last call.
@@ -261,4 +272,59 @@ func TestRelationAndMute(t *testing.T) {
 	step("again all", func() { m(1).SetMute(false); b.SetHears(m(0), m(2), true) }, others)
 	step("left", func() { m(2).Leave() },
 		func(l, s int) bool { return others(l, s) && l != 2 && s != 2 })
+}
+
+// waitFor polls until the bridge has the technique.
+func waitFor(t *testing.T, b *Bridge, technique string) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for range 4000 {
+		if b.Technique() == technique {
+			return
+		}
+		<-tick.C
+	}
+	t.Fatalf("technique %s, want %s", b.Technique(), technique)
+}
+
+// TestASupervisorComesAndGoes has a supervisor listen to a relayed call, over real
+// sockets: who hears whom at each stage, and that both parties' streams go on
+// through all changes.
+func TestASupervisorComesAndGoes(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t)
+	b := New(e, t.Name())
+	t.Cleanup(b.Close)
+	a, c, s := newPhone(t, e, "PCMU", 400), newPhone(t, e, "PCMU", 700), newPhone(t, e, "PCMA", 1000)
+	all := []*testPhone{a, c, s}
+	var streams [2][]rtp.Packet
+	stage := func(technique string, want func(listener, speaker int) bool) {
+		t.Helper()
+		waitFor(t, b, technique)
+		a.collect(t, 10)
+		checkMatrix(t, all, want)
+	}
+	a.member, c.member = b.Join(a.port, JoinOptions{}), b.Join(c.port, JoinOptions{})
+	pair := func(l, s int) bool { return others(l, s) && l != 2 && s != 2 }
+	stage(Relay, pair)
+	for i, p := range all[:2] {
+		p.keep(&streams[i])
+	}
+	for range 2 {
+		s.member = b.Join(s.port, JoinOptions{Mute: true})
+		stage(Mix, func(l, s int) bool { return others(l, s) && s != 2 })
+		s.member.Leave()
+		stage(Relay, pair)
+	}
+	for i, p := range all[:2] {
+		p.keep(nil)
+		for j := 1; j < len(streams[i]); j++ {
+			r, q := streams[i][j], streams[i][j-1]
+			step := r.Timestamp - q.Timestamp
+			if r.SSRC != q.SSRC || r.SequenceNumber != q.SequenceNumber+1 || step == 0 || step%160 != 0 || step > 1<<20 {
+				t.Errorf("phone %d: %x/%d/%d after %x/%d/%d", i, r.SSRC, r.SequenceNumber, r.Timestamp, q.SSRC, q.SequenceNumber, q.Timestamp)
+			}
+		}
+	}
 }
