@@ -262,3 +262,74 @@ numbers: [{id: desk, number: "+15550000000", call_flow_id: desk}]
 	c.Hangup()
 	w.hook("aicall_status_terminated", `"end_reason":"hangup"`)
 }
+
+// TestAssistantTransfers lets a model bring callers to every kind of
+// destination.
+func TestAssistantTransfers(t *testing.T) {
+	brain := newFakeLLM(t, func([]llmMessage) llmReply {
+		return llmReply{words: "One moment.", tool: "hand_over", arguments: `{}`}
+	})
+	rings := make(chan *phone.Call, 1)
+	pickUp := func(c *phone.Call) {
+		if c.Ring() == nil && c.Answer() == nil {
+			rings <- c
+		}
+	}
+	w := newWorld(t, `
+extensions: [{id: ann, extension: "1001", password: secret}]
+agents: [{id: ann, name: Ann, addresses: [{type: extension, target: "1001"}]}]
+flows: [{id: desk, actions: [{type: connect, option: {destinations: [{type: extension, target: "1001"}]}}]}]
+`, withAssistant(newFakeVosk(t), brain))
+	w.phone("1001", "secret", pickUp)
+	bob := w.phone("bob", "", pickUp)
+	w.api("PUT", "/v1/agents/ann/status", map[string]string{"status": "available"}, nil)
+	for i, destination := range []string{"extension:1001", "agent:ann", "sip:bob@" + bob.Addr().String(), "flow:desk"} {
+		number, id := fmt.Sprintf("+1555000000%d", i), fmt.Sprintf("ai%d", i)
+		w.api("POST", "/v1/flows", fmt.Sprintf(`{"id": %q, "actions": [{"type": "ai_talk", "option": {"prompt": "Help.",
+			"tools": [{"name": "hand_over", "action": "transfer", "destination": %q}]}}]}`, id, destination), nil)
+		w.api("POST", "/v1/numbers", map[string]string{"number": number, "call_flow_id": id}, nil)
+		c := w.dial(number)
+		other := receiveOr(t, destination+" is called", rings)
+		receiveOr(t, destination+" hears the caller", talk(c, other))
+		other.Hangup()
+		receiveOr(t, "the caller's call ends", c.Done())
+	}
+}
+
+// TestAssistantWarmUp connects to the model while the call rings; its turns
+// show in the metrics, and a conversation ends after the time that it was
+// given.
+func TestAssistantWarmUp(t *testing.T) {
+	brain := newFakeLLM(t, func([]llmMessage) llmReply { return llmReply{words: "Yes?"} })
+	w := newWorld(t, "", withAssistant(newFakeVosk(t), brain))
+	customer := w.next(func(c *phone.Call) {
+		if err := c.Ring(); err != nil {
+			t.Error(err)
+		}
+		receiveOr(t, "the model is connected while it rings", brain.warmed)
+		if err := c.Answer(); err != nil {
+			t.Error(err)
+		}
+	})
+	body := `{"source": {"type": "tel", "target": "+15551234567"}, "destinations": [{"type": "tel", "target": "+15559876543"}],
+		"actions": [{"type": "ai_talk", "option": {"prompt": "Help ${voipbin.call.destination.target}.", "greeting": "Hello.", "duration": %d}}]}`
+	w.api("POST", "/v1/calls", fmt.Sprintf(body, 600), nil)
+	c := receiveOr(t, "the customer is called", customer)
+	assistantSays(w, "Hello.")
+	say(t, c, "thank you")
+	w.hook("aicall_turn", `"on_wire_ms"`)
+	c.Hangup()
+	if first := brain.asked[0][0]; !strings.Contains(first.Content, "Help +15559876543.") {
+		t.Errorf("the model was told %q", first.Content)
+	}
+	_, metrics := w.request("GET", "/metrics", nil)
+	for _, stage := range []string{"transcript", "first_token", "first_audio", "on_wire"} {
+		if want := `offhook_assistant_turn_seconds_count{stage="` + stage + `"} 1`; !strings.Contains(string(metrics), want) {
+			t.Errorf("no %s in the metrics", want)
+		}
+	}
+	customer = w.next(w.pickUp)
+	w.api("POST", "/v1/calls", fmt.Sprintf(body, 1), nil)
+	receiveOr(t, "the call ends", receiveOr(t, "the customer is called", customer).Done())
+	w.hook("activeflow_ended", `"voipbin.ai.result":"duration"`)
+}

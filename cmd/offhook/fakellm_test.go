@@ -36,6 +36,7 @@ type fakeLLM struct {
 	t      *testing.T
 	url    string
 	answer func(history []llmMessage) llmReply
+	warmed chan struct{} // has an entry when it was asked for its models
 
 	mu       sync.Mutex
 	asked    [][]llmMessage
@@ -44,7 +45,7 @@ type fakeLLM struct {
 }
 
 func newFakeLLM(t *testing.T, answer func(history []llmMessage) llmReply) *fakeLLM {
-	f := &fakeLLM{t: t, answer: answer}
+	f := &fakeLLM{t: t, answer: answer, warmed: make(chan struct{}, 10)}
 	s := httptest.NewServer(http.HandlerFunc(f.serve))
 	t.Cleanup(s.Close)
 	f.url = s.URL + "/v1"
@@ -55,6 +56,9 @@ func newFakeLLM(t *testing.T, answer func(history []llmMessage) llmReply) *fakeL
 func last(history []llmMessage) string { return history[len(history)-1].Content }
 
 func (f *fakeLLM) serve(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/v1/models" {
+		f.warmed <- struct{}{}
+	}
 	if r.URL.Path != "/v1/chat/completions" {
 		w.WriteHeader(http.StatusNotFound)
 		return
