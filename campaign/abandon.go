@@ -59,9 +59,14 @@ func (p *Pacer) Queued(id string, now time.Time) {
 
 // Served notes that an agent talks to a call.
 func (p *Pacer) Served(id string, now time.Time) {
-	if a := p.live[id]; a != nil && a.served.IsZero() {
-		a.served = now
+	a := p.live[id]
+	if a == nil || !a.served.IsZero() {
+		return
 	}
+	if !a.queued.IsZero() && !now.Before(a.queued.Add(answerTime)) {
+		p.abandon(a)
+	}
+	a.served = now
 }
 
 // abandon counts a person that met no agent in time, once.

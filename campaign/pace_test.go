@@ -220,6 +220,22 @@ func TestAbandoned(t *testing.T) {
 	}
 }
 
+// TestServedTooLate holds that a person who waited too long is counted even if
+// nobody asked for the next call meanwhile.
+func TestServedTooLate(t *testing.T) {
+	for after, want := range map[time.Duration]int{answerTime - time.Millisecond: 0, answerTime: 1} {
+		p := NewPacer(Rules{Rate: 1, MaxTries: [5]int{1}, Queue: true, ServiceLevel: 100})
+		p.Add(person("a", 0))
+		p.Next(noon, Agents{Free: 1})
+		p.Answered("a", noon)
+		p.Queued("a", noon)
+		p.Served("a", noon.Add(after))
+		if o := p.Ended("a", noon.Add(time.Minute), "normal"); p.Counts().Abandoned != want || o.Abandoned != (want == 1) {
+			t.Errorf("served after %s: %d abandoned, %+v", after, p.Counts().Abandoned, o)
+		}
+	}
+}
+
 func TestExcess(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 50 {
