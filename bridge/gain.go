@@ -2,10 +2,11 @@ package bridge
 
 import "offhook/media"
 
-// The limiter keeps the level sane when many speak at once. Peaks up to one and a
-// half of full scale bend in media.Limit, without memory; that is all that two
-// voices ever need. For more it turns the gain down, before the peak (the frame is
-// known as a whole), and gives it back slowly, so that it does not pump.
+// The limiter keeps the level sane when many speak at once. Peaks bend in
+// media.Limit, without memory; that is all that two voices ever get, be they at
+// full scale. For more, what is left over one and a half of full scale turns the
+// gain down, before the peak (the frame is known as a whole), and it comes back
+// slowly, so that it does not pump.
 const (
 	ceiling = 49150
 	unity   = 1 << 15 // gains are in Q15
@@ -17,11 +18,13 @@ type gain struct {
 	from, to int32 // at the frame's start and end, unity-from: 0 is full
 }
 
-// follow sets the frame's gain by the peak of the whole sum.
-func (g *gain) follow(total []int32) {
+// follow sets the frame's gain by the peak of the whole sum of so many voices.
+func (g *gain) follow(total []int32, voices int) {
 	peak := int32(0)
-	for _, v := range total {
-		peak = max(peak, v, -v)
+	if voices > 2 {
+		for _, v := range total {
+			peak = max(peak, v, -v)
+		}
 	}
 	now := unity - g.to
 	g.from = g.to

@@ -20,7 +20,7 @@ func sines(n int, peak float64, at int) []int32 {
 func TestTwoVoicesAreNotTurnedDown(t *testing.T) {
 	var g gain
 	for frame := range 100 {
-		g.follow(sines(2, 23000, frame*160)) // each at -3 dBFS
+		g.follow(sines(2, 32767, frame*160), 2)
 		if g.from != 0 || g.to != 0 {
 			t.Fatalf("frame %d: gain %d/%d below full", frame, unity-g.to, unity)
 		}
@@ -35,6 +35,36 @@ func TestTwoVoicesAreNotTurnedDown(t *testing.T) {
 	}
 }
 
+// TestTwoVoicesDoNotPump listens to a quiet voice while a loud one comes and goes
+// over it: the quiet one's level must not follow.
+func TestTwoVoicesDoNotPump(t *testing.T) {
+	const quiet = 2000.0 // the peak of 297 Hz
+	for _, loud := range []float64{4000, 16000, 22000} {
+		var g gain
+		for second := range 8 {
+			var pcm []int16
+			for frame := range 50 {
+				at := (second*50 + frame) * 160
+				sum := make([]int32, 160)
+				for i := range sum {
+					v := quiet * math.Sin(2*math.Pi*297*float64(at+i)/8000)
+					if second%2 == 1 {
+						v += loud * math.Sin(2*math.Pi*800*float64(at+i)/8000)
+					}
+					sum[i] = int32(v)
+				}
+				g.follow(sum, 1+second%2)
+				out := make([]int16, 160)
+				g.apply(out, sum)
+				pcm = append(pcm, out...)
+			}
+			if got, want := goertzel(pcm, 8000, 297), 20*math.Log10(quiet/32768); math.Abs(got-want) > 0.2 {
+				t.Errorf("loud voice of %.0f, second %d: the quiet one is at %.2f dBFS, want %.2f", loud, second, got, want)
+			}
+		}
+	}
+}
+
 func TestManyVoicesStaySane(t *testing.T) {
 	for _, n := range []int{3, 10, 50, 200} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
@@ -43,7 +73,7 @@ func TestManyVoicesStaySane(t *testing.T) {
 			last, clipped := int32(0), 0
 			for frame := range 200 {
 				sum := sines(n, 16000, frame*160)
-				g.follow(sum)
+				g.follow(sum, n)
 				g.apply(out, sum)
 				for i, v := range out {
 					if v == math.MaxInt16 || v == math.MinInt16 {
@@ -65,10 +95,10 @@ func TestManyVoicesStaySane(t *testing.T) {
 
 func TestGainComesBack(t *testing.T) {
 	var g gain
-	g.follow(sines(20, 16000, 0))
+	g.follow(sines(20, 16000, 0), 20)
 	down := unity - g.to
 	for range 50 * 20 {
-		g.follow(sines(1, 8000, 0))
+		g.follow(sines(1, 8000, 0), 1)
 	}
 	if down > unity/2 || g.to != 0 {
 		t.Errorf("gain %d, after 20 s of one voice %d of %d", down, unity-g.to, unity)
@@ -124,7 +154,7 @@ func BenchmarkMixing(b *testing.B) {
 				for _, m := range br.members {
 					br.mixer.addVoice(m.level)
 				}
-				br.mixer.gain.follow(br.mixer.total)
+				br.mixer.gain.follow(br.mixer.total, n)
 				for _, m := range br.members {
 					copy(br.mixer.sum, br.mixer.total)
 					m.without(br.mixer.sum)

@@ -33,7 +33,7 @@ func (x *matrix) Tick() {
 	}
 	b.collect()
 	speakers := b.speakers()
-	b.mixer.gain.follow(b.mixer.total)
+	b.mixer.gain.follow(b.mixer.total, speakers+len(b.plays))
 	if len(b.taps) > 0 {
 		b.render(b.mixer.total)
 		for _, t := range b.taps {
