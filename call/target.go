@@ -3,7 +3,6 @@ package call
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -114,21 +113,14 @@ func prefixLength(prefix string) int {
 
 // providerTarget builds the URI that a carrier is dialled with.
 func providerTarget(p *resource.Provider, number string) (target, error) {
-	hostport, options, _ := strings.Cut(p.Hostname, ";")
-	host, port, err := net.SplitHostPort(hostport)
-	if err != nil {
-		host, port = hostport, "5060"
-	}
+	host, _, _ := strings.Cut(p.Hostname, ";")
 	var uri sipmsg.Uri
 	user := p.TechPrefix + number + p.TechPostfix
-	if err := sipmsg.ParseUri("sip:"+user+"@"+net.JoinHostPort(host, port), &uri); err != nil {
+	if err := sipmsg.ParseUri("sip:"+user+"@"+host, &uri); err != nil {
 		return target{}, fmt.Errorf("provider %s: hostname %q: %w", p.ID, p.Hostname, err)
 	}
-	t := target{uri: uri, nextHop: net.JoinHostPort(host, port), user: p.Username, password: p.Password,
-		codecs: p.Codecs, provider: p.ID}
-	if options != "" {
-		t.nextHop += ";" + options
-	}
+	// Without a port the next hop is found by SRV, else it is the transport's.
+	t := target{uri: uri, nextHop: p.Hostname, user: p.Username, password: p.Password, codecs: p.Codecs, provider: p.ID}
 	for name, value := range p.TechHeaders {
 		t.headers = append(t.headers, sipmsg.NewHeader(name, value))
 	}
@@ -218,29 +210,33 @@ func (x *Exchange) sipPlan(ctx context.Context, customerID string, d resource.Ad
 
 // ourselves dials a destination of this exchange over the loopback.
 func (x *Exchange) ourselves(customerID, kind, user string) target {
-	hop := x.loopback()
+	hop, transport := x.loopback()
 	uri := sipmsg.Uri{Scheme: "sip", User: user, Host: hop.Addr().String(), Port: int(hop.Port())}
-	return target{uri: uri, nextHop: hop.String() + ";transport=udp",
+	return target{uri: uri, nextHop: hop.String() + ";transport=" + transport,
 		headers: []sipmsg.Header{sipmsg.NewHeader(lineHeader, x.door.token+" "+customerID+" "+kind)}}
 }
 
-// loopback is our own UDP socket as seen from this machine.
-func (x *Exchange) loopback() netip.AddrPort {
-	for _, a := range x.stack.Addrs() {
-		rest, ok := strings.CutPrefix(a, "udp://")
-		if !ok {
-			continue
+// loopback is an own socket as seen from this machine: UDP, or TCP where there
+// is none.
+func (x *Exchange) loopback() (at netip.AddrPort, transport string) {
+	addrs := x.stack.Addrs()
+	for _, transport := range []string{"udp", "tcp"} {
+		for _, a := range addrs {
+			rest, ok := strings.CutPrefix(a, transport+"://")
+			if !ok {
+				continue
+			}
+			ap, err := netip.ParseAddrPort(rest)
+			if err != nil {
+				continue
+			}
+			if ap.Addr().IsUnspecified() {
+				ap = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), ap.Port())
+			}
+			return ap, transport
 		}
-		ap, err := netip.ParseAddrPort(rest)
-		if err != nil {
-			continue
-		}
-		if ap.Addr().IsUnspecified() {
-			return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), ap.Port())
-		}
-		return ap
 	}
-	return netip.AddrPort{}
+	return netip.AddrPort{}, "udp"
 }
 
 // isOurs reports whether a URI leads to one of our own sockets or our domain.
