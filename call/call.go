@@ -301,9 +301,12 @@ func (c *Call) start() {
 	s := *c.script
 	c.x.work.Go(func() {
 		c.x.cfg.Run(c.ctx, c, s)
-		c.Hangup(CauseOf(ReasonNormal))
+		c.scriptEnded()
 	})
 }
+
+// scriptEnded hangs the call up after its script.
+func (c *Call) scriptEnded() { c.Hangup(CauseOf(ReasonNormal)) }
 
 // legEnded is the end of a dialog: the next target is tried, or the call is over.
 func (c *Call) legEnded(l *Leg, e sip.End) {

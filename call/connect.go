@@ -47,34 +47,47 @@ type ConnectResult struct {
 // answers, until one of them hangs up. It returns when that is over or nobody
 // answered, with an error only when the call itself has ended.
 func (c *Call) Connect(ctx context.Context, o ConnectOptions) (ConnectResult, error) {
-	callee, res := c.reach(ctx, o)
+	res := &ConnectResult{}
+	callee, err := c.meet(ctx, &o, res)
+	if callee == nil {
+		return *res, err
+	}
+	err = c.talk(ctx, callee)
+	if err == nil && o.RelayReason {
+		c.relay(CauseOf(ReasonNormal))
+	}
+	return *res, err
+}
+
+// meet is Connect until somebody is there to talk to; nil when nobody is. It is
+// a function of its own because what it has on the stack would stay there as
+// long as the conversation lasts.
+func (c *Call) meet(ctx context.Context, o *ConnectOptions, res *ConnectResult) (*Call, error) {
+	var callee *Call
+	callee, *res = c.reach(ctx, o)
 	if callee == nil {
 		c.stage.set(layerRinging, nil)
 		if ctx.Err() != nil {
-			return res, context.Cause(ctx)
+			return nil, context.Cause(ctx)
 		}
 		if o.RelayReason {
 			c.relay(res.Cause)
 		}
-		return res, nil
+		return nil, nil
 	}
 	if err := c.Answer(ctx); err != nil {
 		callee.Hangup(CauseOf(ReasonNormal))
-		return res, err
+		return nil, err
 	}
 	if o.Talking != nil {
 		o.Talking(callee)
 	}
-	err := c.talk(ctx, callee)
-	if err == nil && o.RelayReason {
-		c.relay(CauseOf(ReasonNormal))
-	}
-	return res, err
+	return callee, nil
 }
 
 // reach gets somebody to talk to: it rings, and lets the callee hear the
 // whisper.
-func (c *Call) reach(ctx context.Context, o ConnectOptions) (*Call, ConnectResult) {
+func (c *Call) reach(ctx context.Context, o *ConnectOptions) (*Call, ConnectResult) {
 	if o.Source != nil && o.Source.Target != "" && !c.x.mayShow(ctx, c.CustomerID(), *o.Source) {
 		c.log().Warn("nobody is connected", "source", o.Source.Target, "error", ErrSource)
 		return nil, ConnectResult{Result: ConnectFailed, Cause: CauseOf(ReasonFailed)}
@@ -134,18 +147,9 @@ func (c *Call) relay(cause Cause) {
 
 // talk seats both in a conversation and returns when the caller has left it.
 func (c *Call) talk(ctx context.Context, callee *Call) error {
-	v := c.x.newConversation()
-	arrived := v.expect()
-	mine, err := v.join(c)
+	mine, err := c.sitWith(callee)
 	if err != nil {
-		arrived()
-		callee.Hangup(CauseOf(ReasonNormal))
 		return err
-	}
-	theirs, err := v.join(callee)
-	arrived()
-	if err == nil {
-		callee.endWith(theirs)
 	}
 	select {
 	case <-mine.left:
@@ -153,6 +157,25 @@ func (c *Call) talk(ctx context.Context, callee *Call) error {
 		mine.leave()
 	}
 	return context.Cause(ctx)
+}
+
+// sitWith seats both in a conversation and returns the call's own seat. When
+// there is none, the callee is hung up.
+func (c *Call) sitWith(callee *Call) (*seat, error) {
+	v := c.x.newConversation()
+	arrived := v.expect()
+	mine, err := v.join(c)
+	if err != nil {
+		arrived()
+		callee.Hangup(CauseOf(ReasonNormal))
+		return nil, err
+	}
+	theirs, err := v.join(callee)
+	arrived()
+	if err == nil {
+		callee.endWith(theirs)
+	}
+	return mine, nil
 }
 
 // endWith hangs a callee up when it has left its conversation: it has no flow

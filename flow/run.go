@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"maps"
 	"sync"
 	"time"
 
@@ -110,17 +109,19 @@ func newRun(host Host, o Options) *Run {
 	}
 	r := &Run{
 		host: host, verbs: o.Program.verbs, done: make(chan struct{}), over: make(chan struct{}), loops: map[string]int{},
-		vars: variables{values: map[string]string{}, call: host.Call},
+		vars: variables{call: host.Call},
 	}
-	maps.Copy(r.vars.values, o.Variables)
-	r.log = o.Logger.With("activeflow", o.ID)
+	r.vars.begin(o.Variables)
+	o.Variables = nil // nobody asks for them again
 	if host.Call != nil {
 		c := host.Call.Snapshot()
 		if o.ReferenceID == "" {
 			o.ReferenceType, o.ReferenceID = "call", c.ID
 		}
 		r.vars.seedCall(c)
-		r.log = r.log.With("call", c.ID)
+		r.log = o.Logger.With("activeflow", o.ID, "call", c.ID)
+	} else {
+		r.log = o.Logger.With("activeflow", o.ID)
 	}
 	r.options = o
 	r.state = resource.Activeflow{
@@ -152,8 +153,8 @@ func (r *Run) ID() string { return r.options.ID }
 // CustomerID returns whose run it is.
 func (r *Run) CustomerID() string { return r.options.CustomerID }
 
-// Host returns what the run runs on.
-func (r *Run) Host() Host { return r.host }
+// Host returns what the run runs on. Nobody may change it.
+func (r *Run) Host() *Host { return &r.host }
 
 // Verbs returns the table of verbs of the run's program.
 func (r *Run) Verbs() *Verbs { return r.verbs }

@@ -84,17 +84,9 @@ func (r *Run) turn(a *action, next Next, st *stack) (reason, message string) {
 // step runs one action.
 func (r *Run) step(ctx context.Context, a *action, st *stack) (next Next, err error) {
 	defer r.guard(a.Type, &err)
-	if a.verb.Needs >= NeedsCall && r.host.Call == nil {
-		return Next{}, &Failure{Reason: "no_call", Message: fmt.Sprintf("%s needs a call, and this run has none", a.Type)}
-	}
-	option, err := r.option(a)
+	option, err := r.ready(ctx, a)
 	if err != nil {
 		return Next{}, err
-	}
-	if early, ok := option.(EarlyMedia); a.verb.Needs == NeedsAnswer && !(ok && early.Early()) {
-		if err := r.host.Call.Answer(ctx); err != nil {
-			return Next{}, fmt.Errorf("answer: %w", err)
-		}
 	}
 	began := time.Now()
 	next, err = option.Run(context.WithValue(ctx, stepKey{}, &present{action: a, stack: st}), r)
@@ -104,6 +96,24 @@ func (r *Run) step(ctx context.Context, a *action, st *stack) (next Next, err er
 		r.mu.Unlock()
 	}
 	return next, err
+}
+
+// ready returns an action's option when the call is as the action needs it, which
+// is answered if need be.
+func (r *Run) ready(ctx context.Context, a *action) (Option, error) {
+	if a.verb.Needs >= NeedsCall && r.host.Call == nil {
+		return nil, &Failure{Reason: "no_call", Message: fmt.Sprintf("%s needs a call, and this run has none", a.Type)}
+	}
+	option, err := r.option(a)
+	if err != nil {
+		return nil, err
+	}
+	if early, ok := option.(EarlyMedia); a.verb.Needs == NeedsAnswer && !(ok && early.Early()) {
+		if err := r.host.Call.Answer(ctx); err != nil {
+			return nil, fmt.Errorf("answer: %w", err)
+		}
+	}
+	return option, nil
 }
 
 // option returns an action's option with its variables filled in.

@@ -94,30 +94,42 @@ func (v *variables) snapshot() map[string]string {
 	return maps.Clone(v.values)
 }
 
-// seedRun sets what is known of the run itself.
-func (v *variables) seedRun(a resource.Activeflow, completeCount int) {
-	for name, value := range map[string]string{
-		"id": a.ID, "reference_type": a.ReferenceType, "reference_id": a.ReferenceID,
-		"reference_activeflow_id": a.ReferenceActiveflowID, "flow_id": a.FlowID,
-		"complete_count": strconv.Itoa(completeCount),
-	} {
-		v.values[prefix+"activeflow."+name] = value
-	}
+// usualVariables is room for what every run on a call knows and some more.
+const usualVariables = 24
+
+// begin takes what the run is given.
+func (v *variables) begin(given map[string]string) {
+	v.values = make(map[string]string, len(given)+usualVariables)
+	maps.Copy(v.values, given)
 }
 
-// seedCall sets what is known of the call when the run starts.
+// seedRun sets what is known of the run itself.
+func (v *variables) seedRun(a resource.Activeflow, completeCount int) {
+	v.values["voipbin.activeflow.id"] = a.ID
+	v.values["voipbin.activeflow.reference_type"] = a.ReferenceType
+	v.values["voipbin.activeflow.reference_id"] = a.ReferenceID
+	v.values["voipbin.activeflow.reference_activeflow_id"] = a.ReferenceActiveflowID
+	v.values["voipbin.activeflow.flow_id"] = a.FlowID
+	v.values[completeCountVariable] = strconv.Itoa(completeCount)
+}
+
+// seedCall sets what is known of the call when the run starts. Nobody has pressed
+// a key yet, whatever the run was given.
 func (v *variables) seedCall(c resource.Call) {
-	v.values[prefix+"call.id"] = c.ID
-	v.values[prefix+"call.direction"] = c.Direction
-	v.values[prefix+"call.master_call_id"] = c.MasterCallID
-	if _, inherited := v.values[DigitsVariable]; !inherited {
-		v.values[DigitsVariable] = ""
-	}
-	for side, a := range map[string]resource.Address{"source": c.Source, "destination": c.Destination} {
-		at := prefix + "call." + side + "."
-		v.values[at+"type"], v.values[at+"target"], v.values[at+"target_name"] = a.Type, a.Target, a.TargetName
-		v.values[at+"name"], v.values[at+"detail"] = a.Name, a.Detail
-	}
+	v.values["voipbin.call.id"] = c.ID
+	v.values["voipbin.call.direction"] = c.Direction
+	v.values["voipbin.call.master_call_id"] = c.MasterCallID
+	v.values[DigitsVariable] = ""
+	v.values["voipbin.call.source.type"] = c.Source.Type
+	v.values["voipbin.call.source.target"] = c.Source.Target
+	v.values["voipbin.call.source.target_name"] = c.Source.TargetName
+	v.values["voipbin.call.source.name"] = c.Source.Name
+	v.values["voipbin.call.source.detail"] = c.Source.Detail
+	v.values["voipbin.call.destination.type"] = c.Destination.Type
+	v.values["voipbin.call.destination.target"] = c.Destination.Target
+	v.values["voipbin.call.destination.target_name"] = c.Destination.TargetName
+	v.values["voipbin.call.destination.name"] = c.Destination.Name
+	v.values["voipbin.call.destination.detail"] = c.Destination.Detail
 }
 
 // settle keeps what the call was when it ended, for flows that follow.

@@ -60,13 +60,13 @@ func (c *Collection[T, P]) Insert(tx *Tx, row *T) error {
 	if err := c.checkUnique(tx, id, 0, keys); err != nil {
 		return err
 	}
-	body, err := json.Marshal(row)
+	body, err := tx.w.encode(row)
 	if err != nil {
 		return c.fault("encode", id, err)
 	}
 	var seq int64
 	err = tx.w.row("INSERT INTO resources (kind, customer_id, id, tm_create, keys, body) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING seq",
-		[]any{c.kind, id.CustomerID, id.ID, id.TMCreate.UnixMicro(), encodeKeys(keys), string(body)}, &seq)
+		[]any{c.kind, id.CustomerID, id.ID, id.TMCreate.UnixMicro(), encodeKeys(keys), body}, &seq)
 	if errors.Is(err, sql.ErrNoRows) {
 		return c.fault("insert", id, ErrExists)
 	}
@@ -84,37 +84,30 @@ func (c *Collection[T, P]) Put(tx *Tx, row *T) error {
 	id := P(row).Identify()
 	keys := c.keysOf(row)
 	encoded := encodeKeys(keys)
-	if id.TMCreate == nil {
-		return c.replace(tx, row, keys, encoded)
-	}
-	done, err := c.overwrite(tx, row, encoded)
-	if err != nil || done {
-		return err
-	}
-	return c.replace(tx, row, keys, encoded)
-}
-
-// overwrite is Put's short way, for rows whose keys stay as they are.
-func (c *Collection[T, P]) overwrite(tx *Tx, row *T, encoded string) (done bool, err error) {
-	id := P(row).Identify()
 	id.TMUpdate, _ = now()
-	body, err := json.Marshal(row)
-	if err != nil {
-		return false, c.fault("encode", id, err)
+	if id.TMCreate == nil {
+		return c.replace(tx, row, "", keys, encoded)
 	}
+	body, err := tx.w.encode(row)
+	if err != nil {
+		return c.fault("encode", id, err)
+	}
+	// The short way first: most rows keep their keys.
 	n, err := tx.w.exec("UPDATE resources SET body = ? WHERE kind = ? AND customer_id = ? AND id = ? AND keys = ?",
-		string(body), c.kind, id.CustomerID, id.ID, encoded)
+		body, c.kind, id.CustomerID, id.ID, encoded)
 	if err != nil {
-		return false, c.fault("put", id, err)
+		return c.fault("put", id, err)
 	}
-	if n > 0 {
-		c.note(tx, id)
+	if n == 0 {
+		return c.replace(tx, row, body, keys, encoded)
 	}
-	return n > 0, nil
+	c.note(tx, id)
+	return nil
 }
 
-// replace is Put with new keys.
-func (c *Collection[T, P]) replace(tx *Tx, row *T, keys []Key, encoded string) error {
+// replace is Put with new keys; body is the encoded row, empty when it lacks its
+// tm_create.
+func (c *Collection[T, P]) replace(tx *Tx, row *T, body string, keys []Key, encoded string) error {
 	id := P(row).Identify()
 	var seq, created int64
 	err := tx.w.row("SELECT seq, tm_create FROM resources WHERE kind = ? AND customer_id = ? AND id = ?",
@@ -125,24 +118,24 @@ func (c *Collection[T, P]) replace(tx *Tx, row *T, keys []Key, encoded string) e
 	if err != nil {
 		return c.fault("put", id, err)
 	}
-	if id.TMCreate == nil {
+	if body == "" {
 		t := time.UnixMicro(created).UTC()
 		id.TMCreate = &t
+		if body, err = tx.w.encode(row); err != nil {
+			return c.fault("encode", id, err)
+		}
 	}
 	if err := c.checkUnique(tx, id, seq, keys); err != nil {
 		return err
 	}
-	if _, err := tx.w.exec("UPDATE resources SET keys = ? WHERE seq = ?", encoded, seq); err != nil {
+	if _, err := tx.w.exec("UPDATE resources SET keys = ?, body = ? WHERE seq = ?", encoded, body, seq); err != nil {
 		return c.fault("put", id, err)
 	}
 	if _, err := tx.w.exec("DELETE FROM resource_keys WHERE seq = ?", seq); err != nil {
 		return c.fault("put", id, err)
 	}
-	if err := c.addKeys(tx, id, seq, keys); err != nil {
-		return err
-	}
-	_, err = c.overwrite(tx, row, encoded)
-	return err
+	c.note(tx, id)
+	return c.addKeys(tx, id, seq, keys)
 }
 
 // Update reads a row, has fn change it and puts it back, all in the

@@ -1,8 +1,10 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"runtime/debug"
@@ -30,6 +32,8 @@ type writer struct {
 	pool  *sql.DB
 	conn  *sql.Conn
 	stmts map[string]*sql.Stmt
+
+	encoded bytes.Buffer // the row being encoded
 
 	hasWebhook map[string]bool // of customers; forgotten when their row changes
 	forgetAt   time.Time
@@ -288,6 +292,16 @@ func (w *writer) stmt(query string) (*sql.Stmt, error) {
 	}
 	w.stmts[query] = s
 	return s, nil
+}
+
+// encode is a row's JSON.
+func (w *writer) encode(row any) (string, error) {
+	w.encoded.Reset()
+	if err := json.NewEncoder(&w.encoded).Encode(row); err != nil {
+		return "", err
+	}
+	line := w.encoded.Bytes()
+	return string(line[:len(line)-1]), nil // without the line feed
 }
 
 func (w *writer) exec(query string, args ...any) (int64, error) {

@@ -22,6 +22,8 @@ type journal struct {
 	mu      sync.Mutex
 	pending *resource.Activeflow
 	at      string // the action that the call was told of
+
+	stored bool // the row was written; the store's writer's
 }
 
 // Changed implements flow.Journal.
@@ -50,7 +52,7 @@ func (j *journal) Emit(e resource.Event) {
 	j.mu.Unlock()
 	j.db.Enqueue(func(tx *store.Tx) error {
 		if row != nil {
-			if err := save(tx, row); err != nil {
+			if err := j.save(tx, row); err != nil {
 				return err
 			}
 		}
@@ -58,12 +60,17 @@ func (j *journal) Emit(e resource.Event) {
 	})
 }
 
-func save(tx *store.Tx, row *resource.Activeflow) error {
-	err := rows.Activeflows.Put(tx, row)
-	if errors.Is(err, store.ErrNotFound) {
-		return rows.Activeflows.Insert(tx, row)
+// save writes the row. It is asked for only when it was written before, and
+// written anew when that was lost with its transaction.
+func (j *journal) save(tx *store.Tx, row *resource.Activeflow) error {
+	if j.stored {
+		err := rows.Activeflows.Put(tx, row)
+		if !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
 	}
-	return err
+	j.stored = true
+	return rows.Activeflows.Insert(tx, row)
 }
 
 // Recover closes runs that the last process took with it.

@@ -34,14 +34,15 @@ func (l line) HangupLike(id string) {
 // Mute implements flow.Call.
 func (l line) Mute(direction string) { l.c.Mute(direction) }
 
+var promptKinds = [...]call.PromptKind{
+	flow.PromptText: call.PromptText, flow.PromptURL: call.PromptURL,
+	flow.PromptBeep: call.PromptBeep, flow.PromptRecording: call.PromptRecording,
+}
+
 // prompt turns a flow's prompt into a call's.
 func prompt(p flow.Prompt) call.Prompt {
-	kinds := map[flow.PromptKind]call.PromptKind{
-		flow.PromptText: call.PromptText, flow.PromptURL: call.PromptURL,
-		flow.PromptBeep: call.PromptBeep, flow.PromptRecording: call.PromptRecording,
-	}
 	return call.Prompt{
-		Kind: kinds[p.Kind], URL: p.URL, Recording: p.Recording, StopOnDigit: p.StopOnDigit,
+		Kind: promptKinds[p.Kind], URL: p.URL, Recording: p.Recording, StopOnDigit: p.StopOnDigit,
 		Text: speech.Request{Text: p.Text, Language: p.Language, Voice: p.Voice, Provider: p.Provider},
 	}
 }
@@ -77,19 +78,23 @@ func (l line) Send(ctx context.Context, digits string, on, gap time.Duration) er
 	return l.c.SendDigits(ctx, digits, on, gap)
 }
 
+// whisper turns a flow's whisper into a call's; nil stays nil.
+func whisper(w *flow.Whisper) *call.Whisper {
+	if w == nil {
+		return nil
+	}
+	return &call.Whisper{
+		Message:   call.Prompt{Text: speech.Request{Text: w.Message, Language: w.Language}},
+		Recording: w.PlayRecording, AcceptKey: w.AcceptKey, RejectKey: w.RejectKey, Timeout: w.Timeout,
+	}
+}
+
 // Connect implements flow.Connector.
 func (l line) Connect(ctx context.Context, r flow.ConnectRequest) (flow.ConnectResult, error) {
-	o := call.ConnectOptions{
+	res, err := l.c.Connect(ctx, call.ConnectOptions{
 		Source: r.Source, Destinations: r.Destinations, RingTimeout: r.RingTimeout,
-		EarlyMedia: r.EarlyMedia, RelayReason: r.RelayReason, Anonymous: r.Anonymous,
-	}
-	if w := r.Whisper; w != nil {
-		o.Whisper = &call.Whisper{
-			Message:   call.Prompt{Text: speech.Request{Text: w.Message, Language: w.Language}},
-			Recording: w.PlayRecording, AcceptKey: w.AcceptKey, RejectKey: w.RejectKey, Timeout: w.Timeout,
-		}
-	}
-	res, err := l.c.Connect(ctx, o)
+		EarlyMedia: r.EarlyMedia, RelayReason: r.RelayReason, Anonymous: r.Anonymous, Whisper: whisper(r.Whisper),
+	})
 	return flow.ConnectResult{Result: res.Result, CallID: res.CallID}, err
 }
 

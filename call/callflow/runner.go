@@ -42,7 +42,8 @@ type Runner struct {
 	cfg Config
 	x   *call.Exchange
 
-	flows *store.Cache[resource.Flow, *resource.Flow] // shared rows, changed by nobody
+	flows    *store.Cache[resource.Flow, *resource.Flow] // shared rows, changed by nobody
+	programs programs
 
 	mu         sync.Mutex
 	runs       map[string]*flow.Run   // by customer and id, those that have not ended
@@ -51,7 +52,7 @@ type Runner struct {
 
 // New makes a runner; Use gives it the exchange.
 func New(cfg Config) *Runner {
-	return &Runner{cfg: cfg, flows: store.NewCache(cfg.DB, rows.Flows), runs: map[string]*flow.Run{}, unfinished: map[*flow.Run]struct{}{}}
+	return &Runner{cfg: cfg, flows: store.NewCache(cfg.DB, rows.Flows), programs: programs{verbs: cfg.Verbs}, runs: map[string]*flow.Run{}, unfinished: map[*flow.Run]struct{}{}}
 }
 
 // Use sets the exchange, whose configuration needs the runner's Run first, and
@@ -75,7 +76,7 @@ func (r *Runner) begin(ctx context.Context, c *call.Call, s call.Script) (serve 
 		r.cfg.Logger.Warn("flow not run", "call", c.ID(), "flow", s.FlowID, "error", err)
 		return nil
 	}
-	o.Variables = callVariables(c.Snapshot(), s.Variables)
+	o.Variables = s.Variables
 	o.ReferenceType, o.ReferenceID = "call", c.ID()
 	c.BindActiveflow(o.ID, o.FlowID, call.Webhook{URI: o.WebhookURI, Method: o.WebhookMethod})
 	_, serve = r.prepare(ctx, r.HostOf(c), o)
@@ -93,12 +94,9 @@ func (r *Runner) options(ctx context.Context, customerID, flowID string, actions
 		actions, o.OnCompleteFlowID = f.Actions, f.OnCompleteFlowID
 		o.WebhookURI, o.WebhookMethod = f.WebhookURI, f.WebhookMethod
 	}
-	program, err := flow.Parse(actions, r.cfg.Verbs)
-	if err != nil {
-		return o, err
-	}
-	o.Program = program
-	return o, nil
+	var err error
+	o.Program, err = r.programs.of(customerID, flowID, actions)
+	return o, err
 }
 
 // prepare makes a run that begins with serve. It can be found until it has
