@@ -142,13 +142,14 @@ var phrases = map[int]string{
 
 // clean makes text from outside fit for a header or start line: what could end
 // the line, or a quoted string, is replaced.
-func clean(s string) string {
+func clean(s string) string { return strings.ReplaceAll(oneLine(s), `"`, "'") }
+
+// oneLine makes text from outside fit for the value of a header that it is the
+// whole of.
+func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {
-		switch {
-		case r < ' ' || r == 0x7f:
+		if r < ' ' || r == 0x7f {
 			return ' '
-		case r == '"':
-			return '\''
 		}
 		return r
 	}, s)

@@ -157,7 +157,7 @@ func (d *Dialog) newInvite() *sipmsg.Request {
 	}
 	d.session.ask(req)
 	for _, h := range opts.Headers {
-		req.AppendHeader(sipmsg.NewHeader(clean(h.Name()), clean(h.Value())))
+		req.AppendHeader(sipmsg.NewHeader(clean(h.Name()), oneLine(h.Value())))
 	}
 	setSDP(req, opts.Offer)
 	return req
