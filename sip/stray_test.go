@@ -18,8 +18,16 @@ func TestStrayAnswer(t *testing.T) {
 		told <- fmt.Sprint(id, " ", status)
 		return id == "known"
 	}})
-	for id, status := range map[string]int{"known": 200, "busy": 486, "unknown": 200} {
-		if _, err := caller.stack.Invite(ctx, InviteOptions{To: callee.uri("udp", "bob"), From: "alice", Offer: []byte("v=offer"), CallID: id}, &caller.ear); err != nil {
+	for _, tt := range []struct {
+		id     string
+		status int
+		ended  string // what the callee hears of it
+	}{
+		{"known", 200, "ended peer 200"},
+		{"busy", 486, "ended local 486"},
+		{"unknown", 200, ""},
+	} {
+		if _, err := caller.stack.Invite(ctx, InviteOptions{To: callee.uri("udp", "bob"), From: "alice", Offer: []byte("v=offer"), CallID: tt.id}, &caller.ear); err != nil {
 			t.Fatal(err)
 		}
 		in := callee.next(t)
@@ -30,16 +38,16 @@ func TestStrayAnswer(t *testing.T) {
 		caller.stack.mu.Lock()
 		clear(caller.stack.clients) // as after a new start
 		caller.stack.mu.Unlock()
-		if status == 200 {
+		if tt.status == 200 {
 			go in.Answer([]byte("v=answer"))
-		} else if err := in.Reject(status, ""); err != nil {
+		} else if err := in.Reject(tt.status, ""); err != nil {
 			t.Fatal(err)
 		}
-		if got, want := <-told, fmt.Sprint(id, " ", status); got != want {
+		if got, want := <-told, fmt.Sprint(tt.id, " ", tt.status); got != want {
 			t.Errorf("told %q, want %q", got, want)
 		}
-		if id == "known" {
-			callee.expect(t, "ended peer 200")
+		if tt.ended != "" {
+			callee.expect(t, tt.ended)
 		}
 	}
 }
