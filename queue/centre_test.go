@@ -53,9 +53,13 @@ func (d *desktop) agent(id string) {
 
 // join lets somebody join a queue; the result comes on the channel.
 func (d *desktop) join(ctx context.Context, call string) <-chan flow.QueueResult {
+	return d.joinQueue(ctx, call, "q")
+}
+
+func (d *desktop) joinQueue(ctx context.Context, call, queue string) <-chan flow.QueueResult {
 	result := make(chan flow.QueueResult, 1)
 	go func() {
-		r, _ := d.Join(ctx, Visitor{CustomerID: "c", CallID: call, Line: d}, "q")
+		r, _ := d.Join(ctx, Visitor{CustomerID: "c", CallID: call, Line: d}, queue)
 		result <- r
 	}()
 	synctest.Wait()
@@ -167,6 +171,77 @@ func TestFullAndOverflow(t *testing.T) {
 		d.want(first, "abandoned")
 		d.want(third, "abandoned")
 	})
+}
+
+// TestOverflowKeepsThePlace holds that who overflows after wait_timeout goes
+// before those who came to the other queue later than it to the first.
+func TestOverflowKeepsThePlace(t *testing.T) {
+	inDesktop(t, queueWith(func(q *resource.Queue) { q.WaitTimeout, q.OverflowQueueID = 9000, "r" }), func(d *desktop) {
+		first := d.join(d.t.Context(), "a")
+		time.Sleep(5 * time.Second)
+		second := d.joinQueue(d.t.Context(), "b", "r")
+		time.Sleep(5 * time.Second)
+		var rung []string
+		d.ring = func(ctx context.Context, r Ring) bool {
+			rung = append(rung, r.CallID)
+			return pause(ctx, time.Second)
+		}
+		d.agent("anna")
+		d.want(first, "answered")
+		d.want(second, "answered")
+		if !slices.Equal(rung, []string{"a", "b"}) {
+			d.t.Errorf("rung for %v", rung)
+		}
+		d.told("a:created a:waiting b:created b:waiting a:abandoned(overflow) a:created a:waiting a:connecting a:serviced " +
+			"a:done(answered) b:connecting b:serviced b:done(answered)")
+	})
+}
+
+// TestKickInEveryState kicks a caller, and deletes its queue, while it waits,
+// while its agent is rung, and while they talk.
+func TestKickInEveryState(t *testing.T) {
+	for _, c := range []struct {
+		state  string
+		agent  bool
+		after  time.Duration
+		want   string // what the flow is told
+		status string // in the end
+	}{
+		{"waiting", false, 0, "kicked", "abandoned"},
+		{"connecting", true, 500 * time.Millisecond, "kicked", "abandoned"},
+		{"service", true, 5 * time.Second, "answered", "done"},
+	} {
+		for _, deleted := range []bool{false, true} {
+			inDesktop(t, queueWith(func(*resource.Queue) {}), func(d *desktop) {
+				if c.agent {
+					d.agent("anna")
+				}
+				result := d.join(d.t.Context(), "a")
+				time.Sleep(c.after)
+				row := d.row()
+				if row.Status != c.state {
+					t.Fatalf("%s, not %s", row.Status, c.state)
+				}
+				began := time.Now()
+				if deleted {
+					d.DropQueue("c", "q")
+				} else if err := d.Kick(d.t.Context(), "c", row.ID); err != nil {
+					t.Error(err)
+				}
+				d.want(result, c.want)
+				if at := time.Since(began); at > 0 && !(deleted && c.state == "service") {
+					t.Errorf("%s: left after %v", c.state, at)
+				}
+				time.Sleep(2 * time.Minute)
+				if row = d.row(); row.Status != c.status || c.agent && d.line("anna") != Available {
+					t.Errorf("%s, deleted %v: %+v, agent %s", c.state, deleted, row, d.line("anna"))
+				}
+				if err := d.Kick(d.t.Context(), "c", row.ID); err != nil {
+					t.Errorf("kicked after its end: %v", err)
+				}
+			})
+		}
+	}
 }
 
 func TestServiceTimeout(t *testing.T) {

@@ -21,6 +21,7 @@ import (
 type pitchEar struct {
 	hz    float64
 	rate  float64
+	share float64      // of the energy that the pitch has at least
 	run   atomic.Int64 // frames of it in a row
 	all   atomic.Int64
 	heard chan struct{} // closed after 200 ms of it
@@ -47,7 +48,7 @@ func (e *pitchEar) WriteFrame(said, _ []int16) {
 	}
 	n := float64(len(said))
 	part := 2 * (s1*s1 + s2*s2 - k*s1*s2) / n // of the energy, at that pitch
-	if energy/n < loudness || part < 0.8*energy {
+	if energy/n < loudness || part < e.share*energy {
 		e.run.Store(0)
 		return
 	}
@@ -60,8 +61,12 @@ func (e *pitchEar) WriteFrame(said, _ []int16) {
 	}
 }
 
-func newPitchEar(c *phone.Call, hz float64) *pitchEar {
-	e := &pitchEar{hz: hz, rate: 8000, heard: make(chan struct{}), long: make(chan struct{})}
+func newPitchEar(c *phone.Call, hz float64) *pitchEar { return newShareEar(c, hz, 0.8) }
+
+// newShareEar hears a pitch that is a share of what is heard: a half, of a tone of
+// two pitches.
+func newShareEar(c *phone.Call, hz, share float64) *pitchEar {
+	e := &pitchEar{hz: hz, rate: 8000, share: share, heard: make(chan struct{}), long: make(chan struct{})}
 	c.Port().Attach(e, 8000)
 	return e
 }
@@ -339,6 +344,12 @@ func TestQueueExitAndKick(t *testing.T) {
 	if stats.Joined != 2 || stats.Abandoned != 2 || stats.Waiting != 0 {
 		t.Errorf("stats %+v", stats)
 	}
+	_, metrics := c.request("GET", "/metrics", nil)
+	for _, line := range []string{"joined_total 2", "serviced_total 0", "abandoned_total 2", "waiting 0", "serving 0"} {
+		if !strings.Contains(string(metrics), "\noffhook_queue_"+line+"\n") {
+			t.Errorf("/metrics has no offhook_queue_%s", line)
+		}
+	}
 }
 
 // TestQueueKickInService holds that a conversation ends with a kick, and the
@@ -364,10 +375,11 @@ func TestQueueKickInService(t *testing.T) {
 }
 
 // TestQueueCallback holds that a caller who wants so is called back when it is
-// its turn.
+// its turn, again when the line was busy, and that the conversation can be
+// supervised.
 func TestQueueCallback(t *testing.T) {
 	t.Parallel()
-	c := newCentre(t, `, callback_key: "5"`, "anna")
+	c := newCentre(t, `, callback_key: "5", callback_interval: 100`, "anna")
 	caller, err := c.phone("+15557654321", "", nil).Dial(t.Context(), fmt.Sprintf("sip:+15550000000@%s", c.sip), "")
 	if err != nil {
 		t.Fatal(err)
@@ -378,13 +390,83 @@ func TestQueueCallback(t *testing.T) {
 	press(caller, "5")
 	receiveOr(t, "the flow goes on", caller.Done())
 	c.ended("callback")
+	busy := c.next(func(call *phone.Call) { _ = call.Reject(486) })
 	person := c.next(c.pickUp)
-	agent := take(t, c.agent("anna", "1001"))
-	called := receiveOr(t, "the person is called", person)
+	calls := c.agent("anna", "1001")
+	inVain := take(t, calls)
+	receiveOr(t, "the person is called", busy)
+	receiveOr(t, "the agent is let go", inVain.Done())
+	c.hook("queuecall_callback", `"hangup_reason":"busy"`)
+	agent := take(t, calls)
+	called := receiveOr(t, "the person is called again", person)
 	converse(t, called, agent)
+	var q resource.Queuecall
+	if err := json.Unmarshal(c.hook("queuecall_serviced", ""), &q); err != nil || q.Callback.Tries != 2 {
+		t.Errorf("%+v, %v", q.Callback, err)
+	}
+	agent.Play(nil) // or two pitches would be heard
+	listener := c.next(c.pickUp)
+	c.api("POST", "/v1/queuecalls/"+q.ID+"/supervise", `{"destination": {"type": "tel", "target": "+15554444444"}}`, nil)
+	boss := receiveOr(t, "the supervisor is called", listener)
+	receiveOr(t, "the supervisor hears the person", hears(boss, callerPitch))
 	called.Hangup()
+	receiveOr(t, "the supervisor's call ends", boss.Done())
 	receiveOr(t, "the agent's call ends", agent.Done())
 	c.hook("queuecall_done", `"service_agent_id":"anna"`)
+}
+
+// TestQueueNextAgent holds that the caller goes to the next agent when one can't
+// be had: both addresses of the first are tried, one after the other, and it
+// hangs up while it hears the whisper.
+func TestQueueNextAgent(t *testing.T) {
+	t.Parallel()
+	c := newCentre(t, ", routing_method: longest_idle, whisper: true", "anna", "ben")
+	c.api("PUT", "/v1/agents/anna", `{"ring_method": "linear", "addresses": [{"type": "extension", "target": "1001"}, {"type": "extension", "target": "1999"}]}`, nil)
+	mobile := make(chan *phone.Call, 1)
+	c.phone("1999", "secret", func(call *phone.Call) { mobile <- call })
+	desk := c.agent("anna", "1001")
+	ben := c.agent("ben", "1002")
+	caller := c.visit()
+	first := receiveOr(t, "the first address is rung", desk)
+	select {
+	case <-mobile:
+		t.Error("both addresses are rung at once")
+	default:
+	}
+	if err := first.Reject(486); err != nil {
+		t.Fatal(err)
+	}
+	second := take(t, mobile)
+	e := newEar()
+	second.Port().Attach(e, 8000)
+	receiveOr(t, "the whisper begins", e.hears(5))
+	second.Hangup()
+	agent := take(t, ben)
+	converse(t, caller, agent)
+	c.hook("queuecall_serviced", `"service_agent_id":"ben"`)
+	caller.Hangup()
+	for _, id := range []string{"anna", "ben"} {
+		c.comesTo(id, "available")
+	}
+}
+
+// TestQueueRingAll holds that all agents are rung at once, and those who come
+// later too, and that the first to answer has the caller.
+func TestQueueRingAll(t *testing.T) {
+	t.Parallel()
+	c := newCentre(t, ", routing_method: ring_all", "anna", "ben", "carl")
+	anna, ben := c.agent("anna", "1001"), c.agent("ben", "1002")
+	caller := c.visit()
+	first, second := receiveOr(t, "anna is rung", anna), receiveOr(t, "ben is rung", ben)
+	third := receiveOr(t, "carl is rung, who came later", c.agent("carl", "1003"))
+	if err := second.Answer(); err != nil {
+		t.Fatal(err)
+	}
+	receiveOr(t, "anna's phone is quiet", first.Done())
+	receiveOr(t, "carl's phone is quiet", third.Done())
+	converse(t, caller, second)
+	c.comesTo("anna", "available")
+	c.comesTo("ben", "busy")
 }
 
 func TestAgentCodesAndLogout(t *testing.T) {
@@ -403,7 +485,15 @@ func TestAgentCodesAndLogout(t *testing.T) {
 	if err := p.Register(t.Context(), 0); err != nil {
 		t.Fatal(err)
 	}
-	c.comesTo("anna", "offline")
+	if a := c.comesTo("anna", "offline"); a.PhoneLost == nil || a.PhoneLost.Status != "away" {
+		t.Errorf("logged out: %+v", a)
+	}
+	if err := p.Register(t.Context(), time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if a := c.comesTo("anna", "away"); a.PhoneLost != nil {
+		t.Errorf("the phone is back: %+v", a)
+	}
 }
 
 // TestAgentElsewhere holds that an agent who talks to somebody else is not rung,
@@ -546,7 +636,7 @@ func TestQueueJoinIsHeardThrough(t *testing.T) {
 	music := newEar()
 	caller.Port().Attach(music, 8000)
 	receiveOr(t, "the caller hears music", music.hears(50))
-	e := &gapEar{}
+	e, ringback := &gapEar{}, newShareEar(caller, tone.Ringback().Hz1, 0.4)
 	caller.Port().Attach(e, 8000)
 	heard := hears(caller, agentPitch)
 	if err := ringing.Answer(); err != nil {
@@ -558,5 +648,10 @@ func TestQueueJoinIsHeardThrough(t *testing.T) {
 	t.Logf("longest silence %v", gap)
 	if gap >= 200*time.Millisecond {
 		t.Errorf("%v of silence at the join", gap)
+	}
+	select {
+	case <-ringback.heard:
+		t.Error("the caller hears ringback")
+	default:
 	}
 }
