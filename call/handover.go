@@ -94,7 +94,7 @@ func (t *Handover) run(o TransferOptions, placed func()) {
 	t.x.transfers.end(t)
 	t.save(false)
 	if name, ok := unsuccessful[status]; ok {
-		e := t.transferer.route(event.TransferEnded(name, t.snapshot()))
+		e := t.transferer.Routed(event.TransferEnded(name, t.snapshot()))
 		t.x.cfg.DB.Enqueue(func(tx *store.Tx) error { return tx.Emit(e) })
 		t.tell(o, 487) // where nothing else was told
 	}

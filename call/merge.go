@@ -1,5 +1,7 @@
 package call
 
+import "offhook/resource"
+
 // referReplaces joins those that the phone talks to in two dialogs (RFC 5589
 // 7.1): two conversations become one, or the partner in one comes to the
 // conference of the other.
@@ -13,23 +15,33 @@ func (c *Call) referReplaces(name dialogName) (int, string) {
 			return statusOfRefusal(err)
 		}
 	}
-	act := func() (stays *Call, err error) { return nil, c.merge(second) }
+	moved, act := second, func() (stays *Call, err error) { return nil, c.merge(second) }
 	switch mine, other := c.placeNow(), second.placeNow(); {
 	case mine != nil && other != nil:
 		return 403, "Both Are Conferences"
 	case mine != nil:
 		act = func() (*Call, error) { return second.bringTo(c, mine) }
 	case other != nil:
-		act = func() (*Call, error) { return c.bringTo(second, other) }
+		moved, act = c, func() (*Call, error) { return c.bringTo(second, other) }
+	}
+	to := moved.partner()
+	if to == nil {
+		return statusOfRefusal(errAlone)
 	}
 	told := c.reportRefer()
 	c.x.work.Go(func() {
+		for _, one := range []*Call{c, second} { // nobody goes before the phone has heard the outcome
+			if s := one.seatNow(); s != nil {
+				defer s.conversation().expect()()
+			}
+		}
 		stays, err := act()
 		if err != nil {
 			c.log().Info("attended transfer", "error", err)
 			told(503)
 			return
 		}
+		c.announce(to)
 		told(200)
 		for _, one := range []*Call{second, c} {
 			if one != stays {
@@ -40,16 +52,35 @@ func (c *Call) referReplaces(name dialogName) (int, string) {
 	return 202, "Accepted"
 }
 
-// merge takes whom second talks to into the conversation of c. Nobody hears c
-// any more.
+// announce tells of an attended transfer that a phone has made by itself.
+func (c *Call) announce(to *Call) {
+	c.completedAtOnce(resource.Transfer{
+		Identity: resource.Identity{ID: resource.NewID(), CustomerID: c.CustomerID(), TMCreate: resource.Now()},
+		Type:     "attended", Status: "completed", TransfererCallID: c.ID(), TransfereeCallID: to.ID(),
+		TransfereeAddresses: []resource.Address{to.party()},
+	}, c.x.personOf(to))
+}
+
+// partner is whom the call talks to, nil when it is not one.
+func (c *Call) partner() *Call {
+	s := c.seatNow()
+	if s == nil {
+		return nil
+	}
+	if others := s.conversation().others(c); len(others) == 1 {
+		return others[0].call
+	}
+	return nil
+}
+
+// merge takes whom second talks to into the conversation of c, which is kept
+// open. Nobody hears c any more.
 func (c *Call) merge(second *Call) error {
 	mine, other := c.seatNow(), second.seatNow()
 	if mine == nil || other == nil {
 		return ErrState
 	}
 	v := mine.conversation()
-	arrived := v.expect()
-	defer arrived()
 	for _, s := range other.conversation().others(second) {
 		second.unchain(s.call)
 		s.call.unchain(second)
@@ -66,14 +97,14 @@ func (c *Call) merge(second *Call) error {
 }
 
 // bringTo brings whom c talks to to the place that another call has: in place of
-// that call, or beside it where it may invite; then it stays.
+// that call, or beside it where it may invite; then it stays. The conversation
+// is kept open.
 func (c *Call) bringTo(inside *Call, place Place) (stays *Call, err error) {
 	mine := c.seatNow()
 	if mine == nil {
 		return nil, ErrState
 	}
-	v := mine.conversation()
-	partners := v.others(c)
+	partners := mine.conversation().others(c)
 	if len(partners) != 1 {
 		return nil, ErrState
 	}
@@ -86,8 +117,6 @@ func (c *Call) bringTo(inside *Call, place Place) (stays *Call, err error) {
 	if kept.Invites() {
 		give, stays = kept.Invite, inside
 	}
-	arrived := v.expect()
-	defer arrived()
 	if err := partners[0].moveTo(give); err != nil {
 		return nil, err
 	}

@@ -1,10 +1,7 @@
 package call
 
 import (
-	"offhook/event"
 	"offhook/resource"
-	"offhook/store"
-	"offhook/store/rows"
 )
 
 // OnTransferToQueue has f asked when somebody transfers to a queue: it lets the
@@ -31,13 +28,7 @@ func (c *Call) requeue(o TransferOptions) (resource.Transfer, bool) {
 	if !c.x.hooks.requeue(c, to) {
 		return resource.Transfer{}, false
 	}
-	from := c.x.personOf(c)
-	c.x.cfg.DB.Enqueue(func(tx *store.Tx) error {
-		if err := rows.Transfers.Insert(tx, &row); err != nil {
-			return err
-		}
-		return tx.Emit(c.route(event.TransferCompleted(row, from, to)))
-	})
+	c.completedAtOnce(row, to)
 	if o.Progress != nil {
 		o.Progress(200)
 	}

@@ -186,21 +186,35 @@ func isToken(s string) bool {
 // complete tells that the new party has taken over.
 func (t *Handover) complete() {
 	row := t.snapshot()
-	from, to := t.x.personOf(t.transferer), t.x.personOf(t.target)
-	t.x.cfg.DB.Enqueue(func(tx *store.Tx) error {
-		return tx.Emit(t.transferer.route(event.TransferCompleted(row, from, to)))
+	e := t.transferer.Routed(event.TransferCompleted(row, t.x.personOf(t.transferer), t.x.personOf(t.target)))
+	t.x.cfg.DB.Enqueue(func(tx *store.Tx) error { return tx.Emit(e) })
+}
+
+// completedAtOnce writes a transfer that needed no time, and tells it.
+func (c *Call) completedAtOnce(row resource.Transfer, to string) {
+	e := c.Routed(event.TransferCompleted(row, c.x.personOf(c), to))
+	c.x.cfg.DB.Enqueue(func(tx *store.Tx) error {
+		if err := rows.Transfers.Insert(tx, &row); err != nil {
+			return err
+		}
+		return tx.Emit(e)
 	})
+}
+
+// party is who is at the other end.
+func (c *Call) party() resource.Address {
+	row := c.Snapshot()
+	if row.Direction == resource.DirectionIncoming {
+		return row.Source
+	}
+	return row.Destination
 }
 
 // personOf names who is behind a call: the agent that owns the address, else
 // the address's target.
 func (x *Exchange) personOf(c *Call) string {
-	row := c.Snapshot()
-	a := row.Destination
-	if row.Direction == resource.DirectionIncoming {
-		a = row.Source
-	}
-	agents, err := rows.All(context.Background(), x.cfg.DB, rows.Agents, row.CustomerID)
+	a := c.party()
+	agents, err := rows.All(context.Background(), x.cfg.DB, rows.Agents, c.CustomerID())
 	if err == nil {
 		for _, agent := range agents {
 			for _, own := range agent.Addresses {

@@ -2,6 +2,10 @@ package call_test
 
 import (
 	"context"
+	"encoding/json"
+	"reflect"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,11 +23,18 @@ type threeWay struct {
 	over chan call.ConnectResult // C's connect has returned
 }
 
-// newThreeWay connects C with A; treatB is what B does with a call.
+// newThreeWay connects C with A; treatB is what B does with a call. The test
+// runs beside others: it waits for sound most of its time.
 func newThreeWay(t *testing.T, treatB func(chan<- *phone.Call) func(*phone.Call)) *threeWay {
+	t.Helper()
+	t.Parallel()
 	w := &threeWay{b: make(chan *phone.Call, 1), over: make(chan call.ConnectResult, 1)}
 	placed := make(chan *call.Call, 1)
-	w.bench = newBench(t, func(ctx context.Context, c *call.Call, _ call.Script) {
+	w.bench = newBench(t, func(ctx context.Context, c *call.Call, s call.Script) {
+		if s.FlowID == "" { // between phones
+			connectScript(t)(ctx, c, s)
+			return
+		}
 		res, err := c.Connect(ctx, call.ConnectOptions{Destinations: []resource.Address{{Type: "extension", Target: "1001"}},
 			Placed: func(c *call.Call) { placed <- c }})
 		if err == nil {
@@ -61,6 +72,7 @@ func (w *threeWay) consulting() (*party, *call.Handover) {
 	}
 	b := newParty("B", 1700, <-w.b)
 	hears(w.t, "consulting", map[*party][]*party{w.a: {b}, b: {w.a}}, w.c, w.a, b)
+	wait(w.t, "C hears music", listen(w.c.call))
 	t, ok := w.x.FindTransfer(customer, row.ID)
 	if !ok {
 		w.t.Fatal("the transfer is not to be found")
@@ -68,29 +80,108 @@ func (w *threeWay) consulting() (*party, *call.Handover) {
 	return b, t
 }
 
-func TestAttendedTransferCompleted(t *testing.T) {
-	w := newThreeWay(t, answer)
-	b, transfer := w.consulting()
-	row, err := transfer.Complete(t.Context())
-	if err != nil || row.Status != "completed" {
-		t.Errorf("%+v, %v", row, err)
+// refers has A's phone ask for a transfer, and waits until it has heard how that
+// went.
+func (w *threeWay) refers(from *phone.Call, replaces *phone.Call) []int {
+	w.t.Helper()
+	var told []int
+	over := make(chan struct{})
+	name := ""
+	if replaces != nil {
+		name = dialogName(replaces)
 	}
-	wait(t, "A is let go", w.a.call.Done())
-	hears(t, "after", map[*party][]*party{w.c: {b}, b: {w.c}}, w.c, b)
-	b.call.Hangup()
-	if res := <-w.over; res.Result != call.ConnectAnswered {
-		t.Errorf("C's connect returned %+v", res)
+	err := from.Refer(w.t.Context(), "sip:1002@"+w.addr.String(), name, func(status int) {
+		if told = append(told, status); status >= 200 {
+			close(over)
+		}
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	wait(w.t, "the outcome is told", over)
+	return told
+}
+
+// dialogName is a phone's call as Replaces names it.
+func dialogName(c *phone.Call) string {
+	d := c.Dialog()
+	return d.CallID() + ";to-tag=" + d.RemoteTag() + ";from-tag=" + d.LocalTag()
+}
+
+// TestEveryFormOfTransferEndsAlike hands C over to B in all the ways there are:
+// C and B hear each other, packet by packet where nobody listens in, A is let
+// go, and C's connect goes on until B hangs up.
+func TestEveryFormOfTransferEndsAlike(t *testing.T) {
+	for name, form := range map[string]func(*testing.T, *threeWay) *party{
+		"attended, completed": func(t *testing.T, w *threeWay) *party {
+			b, transfer := w.consulting()
+			if row, err := transfer.Complete(t.Context()); err != nil || row.Status != "completed" {
+				t.Errorf("%+v, %v", row, err)
+			}
+			return b
+		},
+		"attended, by hanging up": func(t *testing.T, w *threeWay) *party {
+			b, _ := w.consulting()
+			w.a.call.Hangup()
+			return b
+		},
+		"blind": func(t *testing.T, w *threeWay) *party {
+			w.transfer(call.TransferOptions{Blind: true})
+			return newParty("B", 1700, <-w.b)
+		},
+		"REFER": func(t *testing.T, w *threeWay) *party {
+			if told := w.refers(w.a.call, nil); told[0] != 100 || told[len(told)-1] != 200 {
+				t.Errorf("NOTIFY told %v", told)
+			}
+			return newParty("B", 1700, <-w.b)
+		},
+		"REFER with Replaces": func(t *testing.T, w *threeWay) *party {
+			if err := w.a.call.Hold(t.Context(), true); err != nil {
+				t.Fatal(err)
+			}
+			second := w.dial(w.a.call.Phone(), "1002")
+			b := newParty("B", 1700, <-w.b)
+			hears(t, "A consults, C is on hold", map[*party][]*party{}, w.c, b)
+			if told := w.refers(w.a.call, second); !slices.Equal(told, []int{100, 200}) {
+				t.Errorf("NOTIFY told %v", told)
+			}
+			return b
+		},
+		"INVITE with Replaces": func(t *testing.T, w *threeWay) *party {
+			second, err := w.extension("1003", nil).Replace(t.Context(), "sip:1001@"+w.addr.String(), "", dialogName(w.a.call))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return newParty("B", 1700, second)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newThreeWay(t, answer)
+			b := form(t, w)
+			wait(t, "A is let go", w.a.call.Done())
+			hears(t, "after", map[*party][]*party{w.c: {b}, b: {w.c}}, w.c, b)
+			settle(t, "calls of C and B are not relayed", func() int { return 2 - w.relayed() })
+			if name != "INVITE with Replaces" {
+				w.await("transfer_completed")
+			}
+			b.call.Hangup()
+			if res := <-w.over; res.Result != call.ConnectAnswered {
+				t.Errorf("C's connect returned %+v", res)
+			}
+			wait(t, "C's call ends with its flow", w.c.call.Done())
+		})
 	}
 }
 
-func TestAttendedTransferByHangingUp(t *testing.T) {
-	w := newThreeWay(t, answer)
-	b, _ := w.consulting()
-	w.a.call.Hangup()
-	hears(t, "after", map[*party][]*party{w.c: {b}, b: {w.c}}, w.c, b)
-	w.await("transfer_completed")
-	w.c.call.Hangup()
-	wait(t, "B's call ends with C's", b.call.Done())
+// relayed counts the calls whose packets are passed on as they are.
+func (b *bench) relayed() int {
+	n := 0
+	for _, c := range b.x.Calls() {
+		if m := c.Snapshot().Media; m != nil && strings.Contains(m.Path, "packets") {
+			n++
+		}
+	}
+	return n
 }
 
 func TestAttendedTransferCanceled(t *testing.T) {
@@ -112,31 +203,40 @@ func TestAttendedTransferWhoseTargetLeaves(t *testing.T) {
 }
 
 func TestAttendedTransferNotAnswered(t *testing.T) {
-	w := newThreeWay(t, func(chan<- *phone.Call) func(*phone.Call) { return reject(486) })
-	w.transfer(call.TransferOptions{})
-	hears(t, "after", map[*party][]*party{w.c: {w.a}, w.a: {w.c}}, w.c, w.a)
-	w.await("transfer_failed")
+	for name, b := range map[string]func(*phone.Call){"busy": reject(486), "rejected": reject(603), "not answered": ring(make(chan *phone.Call, 1))} {
+		t.Run(name, func(t *testing.T) {
+			w := newThreeWay(t, func(chan<- *phone.Call) func(*phone.Call) { return b })
+			w.transfer(call.TransferOptions{RingTimeout: time.Second})
+			w.await("transfer_failed")
+			hears(t, "after", map[*party][]*party{w.c: {w.a}, w.a: {w.c}}, w.c, w.a)
+		})
+	}
 }
 
+// TestTransferCarriesItsContext holds that the context is in transfer_completed
+// as it was given, and in the new party's INVITE as far as header fields allow.
 func TestTransferCarriesItsContext(t *testing.T) {
 	w := newThreeWay(t, answer)
-	w.transfer(call.TransferOptions{Blind: true, Context: map[string]any{"issue": "billing dispute", "bad key": "x", "line\r\nbreak": "y"}})
+	given := map[string]any{"issue": "billing dispute", "account": 12345678.0, "vip": true, "tags": []any{"a", "b"},
+		"bad key": "x", "line\r\nbreak": "y", "Offhook-Line": "forged"}
+	w.transfer(call.TransferOptions{Blind: true, Context: given})
 	b := <-w.b
 	invite := b.Dialog().Invite()
-	if h := invite.GetHeader("X-issue"); h == nil || h.Value() != "billing dispute" {
-		t.Errorf("X-issue in B's INVITE: %v", h)
+	for name, want := range map[string]string{"X-issue": "billing dispute", "X-account": "12345678", "X-vip": "true", "X-tags": `["a","b"]`} {
+		if h := invite.GetHeader(name); h == nil || h.Value() != want {
+			t.Errorf("%s in B's INVITE: %v, want %s", name, h, want)
+		}
+	}
+	if h := invite.GetHeader("X-Offhook-Line"); h != nil {
+		t.Errorf("a header field of ours was forged: %v", h)
+	}
+	var told struct{ Context map[string]any }
+	if err := json.Unmarshal(w.await("transfer_completed").Data, &told); err != nil || !reflect.DeepEqual(told.Context, given) {
+		t.Errorf("transfer_completed has %v, %v", told.Context, err)
 	}
 	if h := invite.GetHeader("X-bad key"); h != nil {
 		t.Errorf("a key that is no token came through: %v", h)
 	}
-}
-
-func TestBlindTransfer(t *testing.T) {
-	w := newThreeWay(t, answer)
-	w.transfer(call.TransferOptions{Blind: true})
-	b := newParty("B", 1700, <-w.b)
-	wait(t, "A is let go", w.a.call.Done())
-	hears(t, "after", map[*party][]*party{w.c: {b}, b: {w.c}}, w.c, b)
 }
 
 func TestBlindTransferNotAnswered(t *testing.T) {
