@@ -260,19 +260,16 @@ func (x *Exchange) Request(req *sipmsg.Request, tx sipmsg.ServerTransaction) {
 	case sipmsg.OPTIONS:
 		x.answerOptions(req, tx)
 	default:
-		x.respond(tx, sipmsg.NewResponseFromRequest(req, 405, "Method Not Allowed", nil))
+		x.respond(tx, x.stack.Response(req, 405, ""))
 	}
 }
 
 func (x *Exchange) answerOptions(req *sipmsg.Request, tx sipmsg.ServerTransaction) {
-	status, reason := 200, "OK"
+	status := 200
 	if x.full() {
-		status, reason = 503, "Service Unavailable"
+		status = 503
 	}
-	res := sipmsg.NewResponseFromRequest(req, status, reason, nil)
-	res.AppendHeader(sipmsg.NewHeader("Accept", "application/sdp"))
-	res.AppendHeader(sipmsg.NewHeader("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY, REGISTER"))
-	x.respond(tx, res)
+	x.respond(tx, x.stack.Response(req, status, ""))
 }
 
 func (x *Exchange) respond(tx sipmsg.ServerTransaction, res *sipmsg.Response) {
