@@ -49,6 +49,9 @@ type SIPConfig struct {
 	Domain     string    `yaml:"domain" doc:"Realm and host of From; empty: the address in use"`
 	ExternalIP string    `yaml:"external_ip" doc:"Address in Contact and SDP; empty: the local address that routes to the peer"`
 	TLS        TLSConfig `yaml:"tls"`
+	// SessionExpires finds calls whose peer is gone while nothing is to be heard,
+	// as on hold.
+	SessionExpires time.Duration `yaml:"session_expires" doc:"Both ends make sure that a call is still there within this time (RFC 4028), where the peer knows how; at least 90s; 0: only when the peer asks"`
 }
 
 // TLSConfig is what signalling with TLS shows and trusts. Sound is not encrypted.
@@ -120,7 +123,7 @@ func DefaultConfig() Config {
 	return Config{
 		DataDir:         "./data",
 		HTTP:            HTTPConfig{Listen: "127.0.0.1:8080"},
-		SIP:             SIPConfig{Listen: []string{"udp://0.0.0.0:5060", "tcp://0.0.0.0:5060"}},
+		SIP:             SIPConfig{Listen: []string{"udp://0.0.0.0:5060", "tcp://0.0.0.0:5060"}, SessionExpires: 30 * time.Minute},
 		RTP:             RTPConfig{Ports: "20000-29999", Timeout: time.Minute},
 		Codecs:          []string{"PCMU", "PCMA", "G722"},
 		Speech:          SpeechConfig{TTS: TTSConfig{Engine: "espeak"}},
@@ -251,6 +254,9 @@ func (c *Config) check() error {
 			fault("codecs[%d]: %q is not built in; use PCMU, PCMA or G722", i, name)
 		}
 	}
+	if e := c.SIP.SessionExpires; e != 0 && e < leastSession {
+		fault("sip.session_expires: %v is too short; use at least %v, or 0", e, leastSession)
+	}
 	if err := c.SIP.TLS.check(c.SIP.Listen); err != nil {
 		fault("%v", err)
 	}
@@ -271,6 +277,9 @@ func (c *Config) check() error {
 	}
 	return errors.Join(faults...)
 }
+
+// leastSession is the shortest session interval, RFC 4028 section 4.
+const leastSession = 90 * time.Second
 
 // secured tells whether a listener's address is one of TLS.
 func secured(listen string) bool {

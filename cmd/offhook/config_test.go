@@ -79,6 +79,8 @@ func TestConfigFaultsNameThePlace(t *testing.T) {
 		{"port range", "rtp: {ports: 5-4}\n", "", []string{"rtp.ports", "20000-29999"}},
 		{"codec", "codecs: [PCMU, MP3]\n", "", []string{"codecs[1]", "MP3"}},
 		{"listener", "sip: {listen: ['0.0.0.0:5060']}\n", "", []string{"sip.listen[0]", "udp://"}},
+		{"session", "sip: {session_expires: 1m}\n", "", []string{"sip.session_expires", "1m30s"}},
+		{"certificate", "sip: {listen: ['tls://0.0.0.0:5061']}\n", "", []string{"sip.listen[0]", "sip.tls.cert"}},
 		{"engine", "speech: {tts: {engine: festival}}\n", "", []string{"speech.tts.engine", "festival"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -332,7 +332,7 @@ func (s *Server) makeExchange(ctx context.Context) (err error) {
 		AllowPrivate: s.cfg.OutboundHTTP.AllowPrivate, Timeout: 10 * time.Second, MaxBytes: 1 << 20})}
 	s.runner = callflow.New(callflow.Config{DB: s.db, Verbs: action.Verbs, Web: web, Logger: s.log})
 	s.exchange, err = call.New(call.Config{
-		SIP:   sip.Config{Listen: s.cfg.SIP.Listen, UserAgent: "offhook", Logger: s.log, TLS: s.tls},
+		SIP:   sip.Config{Listen: s.cfg.SIP.Listen, UserAgent: "offhook", Logger: s.log, TLS: s.tls, SessionExpires: s.cfg.SIP.SessionExpires},
 		Media: s.media, DB: s.db, Speech: s.speech, Audio: s.audio,
 		RecordingDir: filepath.Join(s.cfg.DataDir, "recordings"), Codecs: s.cfg.Codecs,
 		Domain: s.cfg.SIP.Domain, ExternalIP: s.cfg.SIP.ExternalIP, AdminCustomerID: resource.AdminCustomerID,
