@@ -20,12 +20,12 @@ extensions:
 `)
 	wide := ";audio_codecs=G722/16000/1"
 	bob := newSoftphone(t, line{user: "1002", server: w.sip.String(), password: "secret1002", hz: 1110, more: wide})
-	alice := newSoftphone(t, line{user: "1001", server: w.sip.String(), password: "secret1001", hz: 1510, more: wide})
+	alice := newSoftphone(t, line{user: "1001", server: w.sip.String(), password: "secret1001", hz: 1280, more: wide})
 	registered(t, w, "bob", 1)
 	registered(t, w, "alice", 1)
 	alice.do("dial", "1002")
 	alice.hears(1110)
-	bob.hears(1510)
+	bob.hears(1280)
 	if m := bob.until("CALL_ESTABLISHED", 1); m.PeerURI != "sip:1001@127.0.0.1" {
 		t.Errorf("bob cannot call %s back", m.PeerURI)
 	}
@@ -39,7 +39,7 @@ extensions:
 	alice.do("hold", "")
 	bob.hears()
 	alice.do("resume", "")
-	bob.hears(1510)
+	bob.hears(1280)
 	alice.do("hangup", "")
 	var c resource.Call
 	data := told(t, w, "call_hungup", `"direction":"incoming"`)

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"offhook/media/codec"
 	"offhook/media/tone"
 	"offhook/resource"
 )
@@ -33,6 +34,8 @@ type sippRun struct {
 	keys     map[string]string // further [keywords]: rtp is its sound's port
 	trace    bool              // keep every message
 	times    int               // calls; 0: 1. A carrier is asked for its health besides
+	echo     bool              // what it hears is sent back
+	says     int               // Hz of the tone that uas_speaks plays
 }
 
 // sippProcess is a sipp that runs.
@@ -63,8 +66,12 @@ func (r sippRun) start(t *testing.T) *sippProcess {
 	if from == "" {
 		from = "127.0.0.1"
 	}
+	scenario, err := filepath.Abs("../../testdata/sipp/prog_" + r.scenario + ".xml")
+	if err != nil {
+		t.Fatal(err)
+	}
 	args := []string{
-		"-sf", "../../testdata/sipp/prog_" + r.scenario + ".xml", "-nostdin", "-nd", "-m", strconv.Itoa(times),
+		"-sf", scenario, "-nostdin", "-nd", "-m", strconv.Itoa(times),
 		"-i", from, "-p", strconv.Itoa(p.port), "-mi", "127.0.0.1", "-timeout", strconv.Itoa(int(sippTime.Seconds())), "-timeout_error",
 		"-trace_err", "-error_file", p.fault,
 	}
@@ -76,6 +83,18 @@ func (r sippRun) start(t *testing.T) *sippProcess {
 	keys := map[string]string{"rtp": "9", "from": "sipp"}
 	for name, value := range r.keys {
 		keys[name] = value
+	}
+	if r.echo || r.says > 0 {
+		keys["rtp"] = strconv.Itoa(freePort(t))
+		args = append(args, "-mp", keys["rtp"])
+	}
+	if r.echo {
+		args = append(args, "-rtp_echo")
+	}
+	if r.says > 0 {
+		if err := os.WriteFile(filepath.Join(dir, "tone.ul"), toneFile(r.says), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for name, value := range keys {
 		args = append(args, "-key", name, value)
@@ -90,7 +109,7 @@ func (r sippRun) start(t *testing.T) *sippProcess {
 		args = append(args, r.remote)
 	}
 	cmd := exec.CommandContext(t.Context(), "sipp", args...)
-	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &p.said, &p.said, time.Second
+	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.WaitDelay = dir, &p.said, &p.said, time.Second
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -99,6 +118,15 @@ func (r sippRun) start(t *testing.T) *sippProcess {
 		p.listens(map[bool]string{false: "udp", true: "tcp"}[r.tcp])
 	}
 	return p
+}
+
+// toneFile is a second of a tone in PCMU.
+func toneFile(hz int) []byte {
+	pcm := make([]int16, 8000)
+	_ = tone.New(8000, tone.Spec{Hz1: float64(hz), Level: -7}).ReadFrame(pcm)
+	f, _ := codec.Lookup("PCMU")
+	payload := make([]byte, len(pcm))
+	return payload[:f.NewEncoder().Encode(payload, pcm)]
 }
 
 // listens waits until sipp has opened its port: a call that comes before is

@@ -296,9 +296,10 @@ func (p *softphone) recording() (pcm []int16, rate int) {
 	return pcm, max(rate, 8000)
 }
 
-// pitches are the tones of all who talk to softphones in tests: none is a
-// harmonic of another, and neither speech nor our music dwells on one.
-var pitches = []int{1110, 1510, 1930, 2330, 2710}
+// pitches are the tones of all who talk to softphones in tests: neither speech nor
+// our music dwells on one, and as no two are as far apart as two others, what a
+// limiter adds to several is none of them.
+var pitches = []int{1110, 1280, 1790, 2640, 2980}
 
 // sound is what a softphone hears for 100 ms: which of the pitches.
 type sound map[int]bool
@@ -314,7 +315,7 @@ func (s sound) String() string {
 }
 
 // heard is what the softphone has heard until now, tenth of a second by tenth
-// of a second, by the pitches in it ("1110+1930"; "" for none).
+// of a second, by the pitches in it ("1110+1790"; "" for none).
 func (p *softphone) heard() []string {
 	p.t.Helper()
 	pcm, rate := p.recording()
