@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -307,6 +308,112 @@ func TestStopLetsCallsGoOn(t *testing.T) {
 		pass(time.Second)
 		if n := len(r.line.placed()); n != 4 {
 			t.Errorf("%d calls after a new start", n)
+		}
+	})
+}
+
+// TestStatsSurviveARestart holds that what was counted is counted on in the next
+// process, and shown of a campaign that has stopped.
+func TestStatsSurviveARestart(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, dir)
+		r.fill(4, func(c *resource.Campaign, _ *resource.Outplan) { c.MaxConcurrentCalls = 1 })
+		if err := r.d.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		r.set("run")
+		for i, reason := range []string{"normal", "busy", "media_lost"} {
+			pass(time.Second)
+			call := r.line.placed()[i]
+			if reason != "busy" {
+				call.pickUp()
+			}
+			call.hangUp(reason)
+		}
+		pass(0)
+		r.stop()
+		r = newRig(t, dir)
+		if err := r.d.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		pass(2 * time.Minute) // the one that rang at the end is in the dark until then
+		last := r.line.placed()[0]
+		last.pickUp()
+		pass(0)
+		want := Progress{Placed: 5, Answered: 3, Success: 1, BrokenOff: 1, Results: map[string]int{"normal": 1, "busy": 1, "media_lost": 1, "restart": 1}}
+		check := func(when string) {
+			t.Helper()
+			got, err := r.d.Stats(t.Context(), customer, "camp")
+			if err != nil || got.Placed != want.Placed || got.Answered != want.Answered || got.Success != want.Success ||
+				got.BrokenOff != want.BrokenOff || !maps.Equal(got.Results, want.Results) {
+				t.Errorf("%s: %+v %v", when, got, err)
+			}
+		}
+		check("in the next process")
+		r.set("stop")
+		last.hangUp("normal")
+		pass(time.Second)
+		want.Success, want.Results["normal"] = 2, 2
+		check("stopped")
+		r.stop()
+		r = newRig(t, dir)
+		defer r.stop()
+		check("stopped, after another start")
+		row := r.campaign()
+		r.d.Changed(row, true)
+		pass(time.Second)
+		want = Progress{}
+		check("deleted")
+	})
+}
+
+// TestWindowEndsWhileCallsAreUp holds that the end of the schedule ends dialling,
+// not calls.
+func TestWindowEndsWhileCallsAreUp(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) { // begins at midnight UTC
+		r.fill(3, func(c *resource.Campaign, _ *resource.Outplan) {
+			c.MaxConcurrentCalls = 1
+			c.Schedule = &resource.Schedule{Timezone: "UTC", StartTime: "00:00", EndTime: "00:10"}
+		})
+		r.set("run")
+		pass(9 * time.Minute)
+		call := r.line.placed()[0]
+		call.pickUp()
+		pass(5 * time.Minute)
+		if a := r.attempts()[0]; a.Status != "progressing" {
+			t.Errorf("%+v", a)
+		}
+		call.hangUp("normal")
+		pass(time.Hour)
+		if c := r.campaign(); c.Status != "run" || c.WaitingFor != WaitSchedule || len(r.line.placed()) != 1 || r.target(0).Result != ResultSuccess {
+			t.Errorf("%+v after %d calls", c, len(r.line.placed()))
+		}
+		pass(23 * time.Hour)
+		if n := len(r.line.placed()); n != 2 {
+			t.Errorf("%d calls when the window has opened again", n)
+		}
+	})
+}
+
+// TestCallsOfANumberOverCampaigns holds that a number's calls of a day count over
+// all campaigns.
+func TestCallsOfANumberOverCampaigns(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		r.line.answer = func(c *fakeCall) { c.hangUp("busy") }
+		r.fill(1, func(c *resource.Campaign, p *resource.Outplan) { c.MaxAttemptsPerDay, p.MaxTryCount0 = 2, 5 })
+		insert(r, rows.Campaigns, &resource.Campaign{Identity: resource.Identity{ID: "other"}, Type: "call", Status: "stop", EndHandle: "stop",
+			OutplanID: "plan", OutdialID: "dial2", MaxAttemptsPerDay: 2})
+		twin := target(1)
+		twin.OutdialID, twin.Destination0 = "dial2", target(0).Destination0
+		insert(r, rows.OutdialTargets, twin)
+		r.set("run")
+		if _, err := r.d.SetStatus(t.Context(), customer, "other", "run"); err != nil {
+			t.Fatal(err)
+		}
+		pass(23 * time.Hour)
+		if n := len(r.line.placed()); n != 2 {
+			t.Errorf("%d calls in a day by two campaigns", n)
 		}
 	})
 }

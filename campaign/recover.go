@@ -1,6 +1,7 @@
 package campaign
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -82,5 +83,5 @@ func (d *Dialer) fate(ctx context.Context, c resource.Campaigncall) (answered bo
 	if err != nil {
 		return false, "", false, err
 	}
-	return call.TMProgressing != nil || c.Status == callProgressing, call.HangupReason, true, nil
+	return call.TMProgressing != nil || c.Status == callProgressing, cmp.Or(call.HangupReason, causeRestart), true, nil
 }

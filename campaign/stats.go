@@ -139,7 +139,8 @@ const toldEvery = 10 * time.Second
 // tell publishes the progress, not too often. It returns when it has to be
 // looked at again; the zero time: nothing has happened.
 func (s *session) tell(now time.Time) time.Time {
-	count := 2*s.pacer.counts.Placed + s.pacer.counts.Answered - s.pacer.Live()
+	n := &s.pacer.counts
+	count := 3*n.Placed + 2*n.Answered + n.Abandoned + n.Human + n.Machine - s.pacer.Live()
 	if count == s.toldCount {
 		return time.Time{}
 	}
@@ -147,12 +148,23 @@ func (s *session) tell(now time.Time) time.Time {
 		return at
 	}
 	s.told, s.toldCount = now, count
-	data := struct {
-		CampaignID string `json:"campaign_id"`
-		Waiting    int    `json:"waiting"` // targets that may still be dialled, besides those whose calls are up
-		Progress
-	}{s.row.ID, s.pacer.Left(), s.progress()}
+	if err := s.publish(); err != nil {
+		s.d.cfg.Logger.Warn("progress not told", "campaign", s.row.ID, "error", err)
+	}
+	return time.Time{}
+}
+
+// publish tells what the campaign has done so far, as Stats does.
+func (s *session) publish() error {
+	ctx := context.WithoutCancel(s.d.ctx)
+	if err := s.d.cfg.DB.Flush(ctx); err != nil {
+		return err
+	}
+	data := Stats{CampaignID: s.row.ID, Status: s.row.Status, WaitingFor: s.row.WaitingFor, Progress: s.progress()}
+	if err := s.d.countRows(ctx, &s.row, &data); err != nil {
+		return err
+	}
 	e := event.With(EventStats, s.row.CustomerID, s.row.ID, "", data)
 	s.d.cfg.DB.Enqueue(func(tx *store.Tx) error { return tx.Emit(e) })
-	return time.Time{}
+	return nil
 }
