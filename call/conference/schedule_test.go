@@ -211,7 +211,7 @@ func (s *stage) n(max int) int {
 }
 
 // pause waits for a random moment.
-func (s *stage) pause() { time.Sleep(time.Duration(s.n(1500)) * time.Millisecond) }
+func (s *stage) pause() { time.Sleep(time.Duration(s.n(700)) * time.Millisecond) }
 
 // phone is a telephone of the schedules.
 func (s *stage) phone(user, password string, incoming func(*phone.Call)) *phone.Phone {
