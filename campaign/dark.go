@@ -65,19 +65,21 @@ func (d *Dialer) darken(ctx context.Context, c resource.Campaigncall) error {
 func milliseconds(n int) time.Duration { return time.Duration(n) * time.Millisecond }
 
 // Stray is told of the final response to a call of an earlier process, by the id
-// of the call or groupcall, and reports whether an answer is to be hung up. It
-// does not block.
+// of the call or groupcall, and reports whether an answer is to be hung up: when
+// it is written down, which for the first time that it is heard it is not. It does
+// not block.
 func (d *Dialer) Stray(ref string, status int) bool {
 	d.mu.Lock()
-	t, known := d.dark[ref]
-	group := known && (t.call.Destination.Type == resource.TypeExtension || t.call.Destination.Type == resource.TypeAgent)
-	answered := status < 300
-	known = known || d.answered[ref]
+	t, written, answered := d.dark[ref], d.answered[ref], status < 300
 	d.mu.Unlock()
-	if t != nil && (answered || !group) { // another phone of a group may still ring
+	if t == nil {
+		return written
+	}
+	group := t.call.Destination.Type == resource.TypeExtension || t.call.Destination.Type == resource.TypeAgent
+	if answered || !group { // another phone of a group may still ring
 		d.lighten(ref, answered)
 	}
-	return known
+	return false
 }
 
 // lighten ends the wait for what became of an attempt.
@@ -90,7 +92,6 @@ func (d *Dialer) lighten(ref string, answered bool) {
 	}
 	delete(d.dark, ref)
 	t.timer.Stop()
-	d.answered[ref] = answered
 	d.work.Go(func() {
 		if err := d.settle(t, answered); err != nil {
 			d.cfg.Logger.Error("attempt of the last run not closed", "campaigncall", t.call.ID, "error", err)
@@ -117,6 +118,9 @@ func (d *Dialer) settle(t *darkTry, answered bool) error {
 	if err != nil {
 		return err
 	}
+	d.mu.Lock()
+	d.answered[c.ReferenceID] = answered
+	d.mu.Unlock()
 	target, err := rows.OutdialTargets.Load(ctx, d.cfg.DB, c.CustomerID, c.OutdialTargetID)
 	if err != nil {
 		return other(err)
