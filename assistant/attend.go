@@ -25,6 +25,7 @@ type job struct {
 // piece is a sentence and its sound.
 type piece struct {
 	text  string
+	words func() string // instead of text, where they come with the sound
 	clip  *audio.Clip
 	token time.Time // when the model began
 }
@@ -54,7 +55,7 @@ func (t *talk) attend(ctx context.Context, j *job) (interrupted bool, err error)
 		select {
 		case p := <-pieces:
 			if !over.broken {
-				t.mouth.say(p.text, p.clip)
+				t.mouth.say(p)
 				t.clock.sound(p)
 			}
 		case <-done:
@@ -101,7 +102,7 @@ func (t *talk) overhear(s sign, over *overlap) {
 			t.log.Warn("speech not recognised", "error", s.err)
 		}
 		if s.err == nil && s.text != "" && (!backchannel(s.text) || t.mouth.began().IsZero()) {
-			t.pending = append(t.pending, input{text: s.text, role: "user", voice: s.voice, known: s.known})
+			t.pending = append(t.pending, input{text: s.text, role: "user", voice: s.voice, known: s.known, spoken: true})
 			over.broken = true
 			t.mouth.pause()
 			return

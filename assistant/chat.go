@@ -71,6 +71,9 @@ func (s *Service) newWriter(b book, spec *Spec, sc scope) *writer {
 		model: s.modelOf(spec), name: spec.Model, book: b,
 		tools: newToolbox(spec, s.cfg.Web, sc, s.cfg.Times.Tool),
 	}
+	if spec.Live { // it speaks; another one writes
+		w.name = ""
+	}
 	if prompt := spec.written(); prompt != "" {
 		w.history = []llm.Message{{Role: "system", Content: prompt}}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"offhook/assistant/llm"
+	"offhook/assistant/realtime"
 	"offhook/speech"
 )
 
@@ -19,7 +20,8 @@ type generation struct {
 	stop  func()          // ends both
 	text  string
 	calls []llm.ToolCall
-	sent  int // pieces that were spoken, or are about to be
+	sent  int              // pieces that were spoken, or are about to be
+	parts []*realtime.Part // of a model that speaks itself
 	err   error
 }
 
@@ -41,6 +43,9 @@ func (t *talk) start(ctx context.Context, work func(ctx context.Context, g *gene
 
 // recite speaks a text of ours.
 func (t *talk) recite(ctx context.Context, text string) *generation {
+	if t.live != nil {
+		return t.start(ctx, func(ctx context.Context, g *generation) error { return t.live.speak(ctx, g, verbatim(text)) })
+	}
 	return t.start(ctx, func(ctx context.Context, g *generation) error {
 		g.text = text
 		var s splitter
@@ -59,13 +64,13 @@ func (t *talk) generate(ctx context.Context) *generation {
 	return t.start(ctx, func(ctx context.Context, g *generation) error {
 		deadline := time.Now().Add(t.times.Failing)
 		for {
-			err := t.stream(ctx, g, request)
+			err := t.think(ctx, g, request)
 			again := errors.Is(err, llm.ErrUnavailable) || errors.Is(err, llm.ErrRateLimited) || errors.Is(err, llm.ErrNonsense)
 			if !again || g.sent > 0 || ctx.Err() != nil || time.Now().After(deadline) {
 				return err
 			}
 			t.log.Info("the model is tried again", "error", err)
-			g.text, g.calls = "", nil
+			g.text, g.calls, g.parts = "", nil, nil
 			select {
 			case <-time.After(retryAfter):
 			case <-ctx.Done():
@@ -76,6 +81,14 @@ func (t *talk) generate(ctx context.Context) *generation {
 
 // retryAfter is the pause before a model is tried again.
 const retryAfter = 500 * time.Millisecond
+
+// think lets the model answer once.
+func (t *talk) think(ctx context.Context, g *generation, request llm.Request) error {
+	if t.live != nil {
+		return t.live.speak(ctx, g, "")
+	}
+	return t.stream(ctx, g, request)
+}
 
 // stream asks the model once.
 func (t *talk) stream(ctx context.Context, g *generation, request llm.Request) error {

@@ -87,7 +87,7 @@ func (t *talk) takePending() input {
 	n := 1
 	for ; n < len(t.pending); n++ {
 		next := t.pending[n]
-		if next.role != in.role || next.kept != in.kept {
+		if next.role != in.role || next.kept != in.kept || next.spoken != in.spoken {
 			break
 		}
 		if !next.again {
@@ -112,7 +112,7 @@ func (t *talk) understand(ctx context.Context, s sign) error {
 		return err
 	case s.text != "":
 		t.deaf = 0
-		t.pending = append(t.pending, input{text: s.text, role: "user", voice: s.voice, known: s.known})
+		t.pending = append(t.pending, input{text: s.text, role: "user", voice: s.voice, known: s.known, spoken: true})
 	case t.unanswered:
 		t.pending = append(t.pending, input{again: true, voice: s.voice, known: s.known})
 	}

@@ -27,10 +27,9 @@ type mouth struct {
 
 // sentence is a text on its way to the party.
 type sentence struct {
-	text string
-	clip *audio.Clip
-	src  *audio.Source
-	err  error // what its sound ended with
+	piece
+	src *audio.Source
+	err error // what its sound ended with
 }
 
 func newMouth(rate int) *mouth {
@@ -89,8 +88,8 @@ func (m *mouth) begin() {
 }
 
 // say queues a sentence.
-func (m *mouth) say(text string, clip *audio.Clip) {
-	s := &sentence{text: text, clip: clip, src: clip.Source(m.rate)}
+func (m *mouth) say(p piece) {
+	s := &sentence{piece: p, src: p.clip.Source(m.rate)}
 	m.mu.Lock()
 	m.queue, m.filler = append(m.queue, s), nil
 	m.mu.Unlock()
@@ -164,6 +163,18 @@ func (m *mouth) quiet() time.Duration {
 	return time.Since(m.last)
 }
 
+// played is how much of a clip the party has heard in this turn.
+func (m *mouth) played(clip *audio.Clip) time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, s := range append(m.spoken[:len(m.spoken):len(m.spoken)], m.queue...) {
+		if s.clip == clip {
+			return s.src.Position()
+		}
+	}
+	return 0
+}
+
 // began is when this turn's first sound was played; zero: not yet.
 func (m *mouth) began() time.Time {
 	m.mu.Lock()
@@ -190,21 +201,24 @@ const speakingRate = 65 * time.Millisecond
 
 // heard is the words of a sentence up to where it was played.
 func (s *sentence) heard() string {
-	at, whole := s.src.Position(), s.clip.Duration()
+	at, whole, text := s.src.Position(), s.clip.Duration(), s.text
+	if s.words != nil {
+		text = s.words()
+	}
 	select {
 	case <-s.clip.Done():
 		if s.err != nil && s.clip.Err() == nil || at >= whole {
-			return s.text
+			return text
 		}
 	default:
-		whole = max(whole, time.Duration(len(s.text))*speakingRate)
+		whole = max(whole, time.Duration(len(text))*speakingRate)
 	}
 	if whole <= 0 {
 		return ""
 	}
-	limit := int(float64(len(s.text)) * float64(at) / float64(whole))
-	if limit >= len(s.text) {
-		return s.text
+	limit := int(float64(len(text)) * float64(at) / float64(whole))
+	if limit >= len(text) {
+		return text
 	}
-	return strings.TrimSpace(s.text[:strings.LastIndexByte(s.text[:limit], ' ')+1])
+	return strings.TrimSpace(text[:strings.LastIndexByte(text[:limit], ' ')+1])
 }

@@ -170,7 +170,10 @@ func (s *Service) open(o conversing, c resource.Call, cancel context.CancelCause
 	if c.ID != "" {
 		n.row.ReferenceType, n.row.ReferenceID = "call", c.ID
 	}
-	if s.cfg.Ear != nil {
+	switch live := s.liveOf(&o.spec); {
+	case c.ID != "" && live != nil:
+		n.row.AIEngineModel, n.row.AISTTType, n.row.AITTSType = live.Model, "realtime", "realtime"
+	case s.cfg.Ear != nil:
 		n.row.AISTTType = s.cfg.Ear.Name()
 	}
 	s.keep(n)
@@ -187,7 +190,7 @@ func (s *Service) newTalk(n *conversation, o conversing, c resource.Call) *talk 
 	times := s.cfg.Times.with(o.spec.VAD)
 	return &talk{
 		spec: o.spec, times: times, book: n, injected: n.injected,
-		engines: Engines{Model: s.modelOf(&o.spec), Ear: s.cfg.Ear, Voice: s.cfg.Voice},
+		engines: Engines{Model: s.modelOf(&o.spec), Ear: s.cfg.Ear, Voice: s.cfg.Voice, Live: s.liveOf(&o.spec)},
 		tools:   newToolbox(&o.spec, s.cfg.Web, sc, times.Tool),
 		log:     s.cfg.Logger.With("aicall", n.row.ID, "call", c.ID),
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"offhook/assistant/llm"
+	"offhook/assistant/realtime"
 	"offhook/call"
 	"offhook/flow"
 	"offhook/resource"
@@ -27,6 +28,7 @@ type Config struct {
 	DB      *store.DB
 	Model   llm.Options        // of assistants that name no server of their own
 	Foreign *http.Client       // reaches the servers that assistants name, and nothing that users must not
+	Live    *realtime.Options  // models that hear and speak themselves; nil: none is configured
 	Ear     stt.Engine         // nil: none is configured
 	Voice   speech.Synthesizer // what assistants speak with
 	Web     flow.Web           // tools
@@ -87,12 +89,33 @@ func (s *Service) modelOf(spec *Spec) *llm.Client {
 // missing says which setting an assistant lacks, "" when it lacks none.
 func (s *Service) missing(spec *Spec, listens bool) string {
 	switch {
+	case listens && s.liveOf(spec) != nil:
+		return ""
+	case listens && spec.Live:
+		return "no realtime model is configured: set llm.realtime.url"
 	case s.cfg.Model.URL == "" && spec.EngineURL == "":
 		return "no language model is configured: set llm.url and llm.model"
 	case listens && s.cfg.Ear == nil:
 		return "no speech recogniser is configured: set speech.stt.engine (vosk or openai) and speech.stt.url"
 	}
 	return ""
+}
+
+// liveOf is the model that hears and speaks itself in a conversation on a call:
+// the one that the assistant names, or, where there is no other, the configured
+// one; nil: none.
+func (s *Service) liveOf(spec *Spec) *realtime.Options {
+	if s.cfg.Live == nil || !spec.Live && (s.cfg.Model.URL != "" || spec.EngineURL != "") {
+		return nil
+	}
+	o := *s.cfg.Live
+	if spec.Live && spec.Model != "" {
+		o.Model = spec.Model
+	}
+	if spec.Voice != "" {
+		o.Voice = spec.Voice
+	}
+	return &o
 }
 
 // warmFor is how long a connection stays open without use.

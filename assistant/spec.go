@@ -17,6 +17,7 @@ type Spec struct {
 	Language       string // BCP 47
 	Voice          string
 	Model          string // "": the configured one
+	Live           bool   // a model that hears and speaks itself
 	EngineURL      string // "": the configured server
 	EngineKey      string
 	Parameter      map[string]any
@@ -39,11 +40,15 @@ func specOf(ai *resource.AI, fill func(string) string) Spec {
 	if s.Language == "" {
 		s.Language = "en-US"
 	}
+	s.Model, s.Live = strings.CutPrefix(s.Model, livePrefix)
 	return s
 }
 
 // providers are the prefixes of VoIPBIN's model names that say who serves them.
 var providers = map[string]bool{"openai": true, "grok": true, "gemini": true, "anthropic": true, "azure": true, "ollama": true, "mistral": true, "groq": true}
+
+// livePrefix is that of names of models that hear and speak themselves.
+const livePrefix = "realtime."
 
 // modelName is the model of a name such as openai.gpt-5-mini.
 func modelName(name string) string {

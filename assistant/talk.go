@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"offhook/assistant/llm"
+	"offhook/assistant/realtime"
 	"offhook/call"
 	"offhook/media"
 	"offhook/resource"
@@ -29,6 +30,9 @@ type Engines struct {
 	Model *llm.Client
 	Ear   stt.Engine
 	Voice speech.Synthesizer
+	// Live is a model that hears and speaks itself, instead of all three; nil:
+	// none.
+	Live *realtime.Options
 }
 
 // book keeps what happens in a conversation.
@@ -47,6 +51,7 @@ type talk struct {
 	book    book
 	log     *slog.Logger
 
+	live     *live // nil: the engines are three
 	mouth    *mouth
 	ear      *ear
 	keys     <-chan call.Keypress
@@ -84,12 +89,19 @@ type input struct {
 	voice, known time.Time
 	again        bool // nothing new: answer what was not answered
 	kept         bool // the book has it
+	spoken       bool // it was heard
 }
 
 // converse talks until one side has had enough. Its error is an *ending, or the
 // cause of ctx.
 func (t *talk) converse(ctx context.Context, p Party) error {
 	t.mouth = newMouth(p.Rate())
+	if err := t.goLive(ctx, p.Rate()); err != nil {
+		return err
+	}
+	if t.live != nil {
+		defer t.live.close()
+	}
 	t.ear = newEar(t.engines.Ear, stt.Options{Language: t.spec.Language}, t.times, t.mouth.pause)
 	keys, stop := p.Keys()
 	defer stop()
@@ -111,7 +123,7 @@ func (t *talk) converse(ctx context.Context, p Party) error {
 		if err != nil {
 			return err
 		}
-		t.hear(in)
+		t.hear(ctx, in)
 		if in.role == "user" && t.spec.endsCall(in.text) {
 			return &ending{result: "phrase", next: []resource.Action{{Type: "hangup"}}}
 		}
@@ -121,11 +133,31 @@ func (t *talk) converse(ctx context.Context, p Party) error {
 	}
 }
 
+// goLive opens the line to a model that hears and speaks itself, where there
+// is one.
+func (t *talk) goLive(ctx context.Context, rate int) error {
+	o := t.engines.Live
+	if o == nil {
+		return nil
+	}
+	t.live = &live{options: *o, setup: realtime.Setup{
+		Instructions: t.spec.system(), Language: t.spec.Language, Tools: t.tools.definitions(), Wide: rate > 8000}}
+	t.engines.Ear = t.live
+	if _, err := t.live.connect(ctx); err != nil {
+		return failed(err)
+	}
+	return nil
+}
+
 // greet says the greeting, or lets the model begin.
 func (t *talk) greet(ctx context.Context) error {
 	t.history = []llm.Message{{Role: "system", Content: t.spec.system()}}
 	if t.spec.Greeting == "" {
-		t.history = append(t.history, llm.Message{Role: "user", Content: "[The call is connected. Greet the caller.]"})
+		m := llm.Message{Role: "user", Content: "[The call is connected. Greet the caller.]"}
+		t.history = append(t.history, m)
+		if t.live != nil {
+			t.live.note(ctx, m, false)
+		}
 		return t.answer(ctx)
 	}
 	text, interrupted, err := t.say(ctx, t.spec.Greeting)
@@ -136,21 +168,27 @@ func (t *talk) greet(ctx context.Context) error {
 }
 
 // hear adds an input to the history.
-func (t *talk) hear(in input) {
+func (t *talk) hear(ctx context.Context, in input) {
 	t.clock.begin(in)
 	t.unanswered = false
 	if in.again {
 		return
 	}
-	if m := (llm.Message{Role: in.role, Content: in.text}); in.kept {
-		t.history = append(t.history, m)
-	} else {
-		t.remember(m, false)
+	m := llm.Message{Role: in.role, Content: in.text}
+	if t.live != nil {
+		t.live.note(ctx, m, in.spoken)
+	}
+	t.history = append(t.history, m)
+	if !in.kept {
+		t.book.message(m, false)
 	}
 }
 
-// remember adds a message to the history and the book.
+// remember adds a message of ours to the history and the book.
 func (t *talk) remember(m llm.Message, interrupted bool) {
+	if t.live != nil {
+		t.live.note(context.Background(), m, m.Role != "tool")
+	}
 	t.history = append(t.history, m)
 	t.book.message(m, interrupted)
 }
@@ -209,13 +247,21 @@ func (t *talk) answer(ctx context.Context) error {
 // were heard.
 func (t *talk) broken(g *generation) {
 	heard := t.mouth.heard()
-	t.mouth.drop()
+	t.silence(g)
 	if heard == "" {
 		t.unanswered = true
 		return
 	}
 	t.clock.turn.Interrupted = true
 	t.remember(llm.Message{Role: "assistant", Content: heard}, true)
+}
+
+// silence drops what is left of an answer, and tells a model that speaks
+// itself how much of it was heard.
+func (t *talk) silence(g *generation) {
+	if t.mouth.drop(); t.live != nil {
+		t.live.interrupted(context.Background(), g, t.mouth)
+	}
 }
 
 // failed is the ending that a model's error leads to.
@@ -237,7 +283,7 @@ func (t *talk) say(ctx context.Context, text string) (heard string, interrupted 
 	if !interrupted && g.err == nil {
 		heard = text
 	}
-	t.mouth.drop()
+	t.silence(g)
 	if g.err != nil && err == nil && !interrupted {
 		t.log.Warn("not said", "error", g.err)
 	}

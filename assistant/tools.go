@@ -186,7 +186,7 @@ func (t *talk) useTools(ctx context.Context, g *generation) (interrupted bool, e
 	heard := strings.TrimSpace(g.text)
 	if interrupted {
 		heard = t.mouth.heard()
-		t.mouth.drop()
+		t.silence(g)
 	}
 	t.remember(llm.Message{Role: "assistant", Content: heard, ToolCalls: g.calls}, interrupted)
 	for i, c := range g.calls {

@@ -87,8 +87,8 @@ func TestHeard(t *testing.T) {
 	}
 	m := newMouth(8000)
 	m.begin()
-	m.say("one two three four five", clip(time.Second))
-	m.say("six seven", clip(400*time.Millisecond))
+	m.say(piece{text: "one two three four five", clip: clip(time.Second)})
+	m.say(piece{text: "six seven", clip: clip(400 * time.Millisecond)})
 	frame := make([]int16, 160)
 	play := func(frames int) {
 		for range frames {
@@ -120,7 +120,7 @@ func TestHeard(t *testing.T) {
 	if got := m.heard(); got != "one two three four five six seven" || !m.idle() {
 		t.Errorf("at the end: %q", got)
 	}
-	m.say("eight nine ten", clip(time.Second))
+	m.say(piece{text: "eight nine ten", clip: clip(time.Second)})
 	play(10)
 	m.drop()
 	if got := m.heard(); !strings.HasSuffix(got, "seven") || !m.idle() {
@@ -133,7 +133,7 @@ func TestMouthAllocates(t *testing.T) {
 	m, frame := newMouth(8000), make([]int16, 160)
 	c := audio.NewClip(8000)
 	c.Append(make([]int16, 80000))
-	m.say("long", c)
+	m.say(piece{text: "long", clip: c})
 	if n := testing.AllocsPerRun(100, func() { _ = m.ReadFrame(frame) }); n > 0 {
 		t.Errorf("%v allocations a frame", n)
 	}

@@ -10,6 +10,7 @@ import (
 	"offhook/api"
 	"offhook/assistant"
 	"offhook/assistant/llm"
+	"offhook/assistant/realtime"
 	"offhook/call"
 	"offhook/call/callflow"
 	"offhook/event"
@@ -37,13 +38,22 @@ func (s *Server) startAssistants(ctx context.Context, web flow.Web) error {
 	}, []string{"stage"})
 	c := s.cfg.LLM
 	s.assistants = assistant.New(assistant.Config{
-		DB: s.db, Model: llm.Options{URL: c.URL, Model: c.Model, APIKey: c.APIKey}, Ear: s.stt, Voice: s.speech, Web: web,
+		DB: s.db, Model: llm.Options{URL: c.URL, Model: c.Model, APIKey: c.APIKey}, Live: s.speechModel(), Ear: s.stt, Voice: s.speech, Web: web,
 		Foreign: outbound.NewClient(outbound.Policy{
 			AllowPrivate: s.cfg.OutboundHTTP.AllowPrivate, Timeout: foreignTime, MaxBytes: foreignBytes}),
 		Follow: s.follow, Observe: s.observeTurn, Logger: s.log,
 	})
 	s.db.OnCommit(s.warmAssistants)
 	return s.assistants.Recover(ctx)
+}
+
+// speechModel is the configured model that hears and speaks itself, nil without one.
+func (s *Server) speechModel() *realtime.Options {
+	c := s.cfg.LLM.Realtime
+	if c.URL == "" {
+		return nil
+	}
+	return &realtime.Options{URL: c.URL, Model: c.Model, APIKey: c.APIKey, Voice: c.Voice, Transcriber: c.Transcriber, Logger: s.log}
 }
 
 // warmAssistants connects to the language model while a call still rings.

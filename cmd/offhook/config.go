@@ -100,6 +100,17 @@ type LLMConfig struct {
 	URL    string `yaml:"url" doc:"Any server of POST {url}/chat/completions with streaming and tools"`
 	Model  string `yaml:"model" doc:"Model when an assistant names none"`
 	APIKey string `yaml:"api_key" secret:"true" doc:"Key of that server"`
+
+	Realtime RealtimeConfig `yaml:"realtime"`
+}
+
+// RealtimeConfig is a model that hears and speaks itself.
+type RealtimeConfig struct {
+	URL         string `yaml:"url" doc:"Any server of OpenAI's realtime WebSocket, such as wss://api.openai.com/v1/realtime. Assistants use it that name a model realtime.MODEL, and all on calls when llm.url is empty"`
+	Model       string `yaml:"model" doc:"Model when an assistant names none"`
+	APIKey      string `yaml:"api_key" secret:"true" doc:"Key of that server"`
+	Voice       string `yaml:"voice" doc:"Voice when an assistant names none; empty: the server's"`
+	Transcriber string `yaml:"transcriber" doc:"Model that writes down what callers say; empty: gpt-4o-mini-transcribe"`
 }
 
 // OutboundHTTP says where offhook may send HTTP requests.
