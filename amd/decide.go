@@ -17,7 +17,7 @@ func (d *Detector) decide() {
 	}
 	t := d.talk
 	if t.onset >= 0 {
-		span, quiet := t.end-t.onset, d.frames-t.end
+		span := t.end - t.onset
 		switch {
 		case d.announces(span):
 			d.decideAs(Machine, CauseLongTalk)
@@ -25,7 +25,7 @@ func (d *Detector) decide() {
 		case d.repeats() && !d.toneRuns():
 			d.decideAs(Human, CauseRepeat)
 			return
-		case quiet >= d.turnEnd(span) && (!d.long(span) || d.rests()) && !d.toneRuns():
+		case d.ended(span) && (!d.long(span) || d.rests()) && !d.toneRuns():
 			d.decideAs(Human, CauseEndOfTurn)
 			return
 		}
@@ -33,6 +33,16 @@ func (d *Detector) decide() {
 	if d.frames-d.answered >= frames(d.c.Limit) {
 		d.atLimit(false)
 	}
+}
+
+// ended reports whether the silence after a greeting is long enough to be its
+// end, and nobody begins to speak again just now.
+func (d *Detector) ended(span int) bool {
+	t, c := &d.talk, &d.c
+	if t.peak-t.floor >= float32(c.ClearLine) && t.around <= -float32(c.ClearBackground) {
+		return d.frames-t.faded >= frames(c.EndClear) && !t.begins
+	}
+	return d.frames-t.end >= d.turnEnd(span)
 }
 
 // long reports whether a greeting of a length is a machine's or a
@@ -116,11 +126,13 @@ func (d *Detector) atLimit(ended bool) {
 	}
 	span, quiet := t.end-t.onset, d.frames-t.end
 	switch {
+	case !ended && d.beeps():
+		d.decideAs(Machine, CauseBeep)
 	case d.long(span) && d.rests():
 		d.decideAs(Human, cause(CauseEndOfTurn))
 	case d.long(span):
 		d.decideAs(Machine, cause(CauseLongTalk))
-	case quiet >= frames(d.c.LimitSilence):
+	case quiet >= frames(d.c.LimitSilence), quiet >= frames(d.c.LimitShortSilence) && t.longest <= frames(d.c.LimitShort):
 		d.decideAs(Human, cause(CauseShortAtEnd))
 	case span >= frames(d.c.LimitMachine):
 		d.decideAs(Machine, cause(CauseLateTalk))
@@ -133,6 +145,12 @@ func (d *Detector) atLimit(ended bool) {
 	default:
 		d.decideAs(NotSure, cause(CauseLimit))
 	}
+}
+
+// beeps reports whether a tone sounds at the limit that is a beep already.
+func (d *Detector) beeps() bool {
+	t, on := d.running()
+	return on && d.isTone(&t) && t.ms() >= 200 && !d.isRingback(&t)
 }
 
 // loudShare reports whether there was a good deal of sound that was no voice.
@@ -159,6 +177,7 @@ func (d *Detector) features() Features {
 	t, s := d.talk, &d.signals
 	f := Features{OnsetMS: -1, EndMS: -1, RingbackMS: s.ringback, Tones: s.count, Parts: t.islands,
 		PeakDB: float64(t.peak), FloorDB: float64(t.floor), ThresholdDB: float64(t.threshold)}
+	f.AroundDB = float64(t.around)
 	if t.onset >= 0 {
 		f.OnsetMS, f.EndMS = t.onset*frameMS, t.end*frameMS
 		f.TalkMS, f.SpokenMS = (t.end-t.onset)*frameMS, t.voiced*frameMS

@@ -33,6 +33,9 @@ func (d *Detector) isTone(t *tone) bool {
 	case n < 6:
 		return t.purity >= 0.85 && slope <= 3 && t.swing <= 0.8 && t.wobble <= 1.5 && t.jump >= 6
 	}
+	if d.isCoded(t, slope) {
+		return true
+	}
 	if n >= 12 && t.wobble <= 1.5 && t.swing <= 0.7 && slope <= 3 && (t.jump >= 3 || t.rise >= 8) {
 		return true
 	}
@@ -52,6 +55,36 @@ func (d *Detector) isTone(t *tone) bool {
 	return t.wobble <= wobble && t.swing <= swing && (t.jump >= 3 || t.rise >= 8 && n >= 8)
 }
 
+// codedPurity is the least purity of a tone whose level a voice codec makes
+// waver.
+const codedPurity = 0.75
+
+// isCoded knows tones that went through a voice codec (GSM 06.10): their level
+// and frequency waver as those of voices do, but no voice is as pure and comes
+// up as suddenly at its frequency.
+func (d *Detector) isCoded(t *tone, slope float32) bool {
+	wobble, pure := float32(12), float32(codedPurity)
+	switch {
+	case t.hz < 600: // notes of music
+		return false
+	case t.hz < 800:
+		wobble, pure = 3, 0.93
+	case t.hz < 1200:
+		wobble, pure = 7, 0.85
+	}
+	return t.frames >= 7 && t.fade <= 0.35 && t.purity >= pure && t.rise >= 10 && slope <= 2 && t.wobble <= wobble && float64(t.swing) <= d.c.ToneCodedLevel/2
+}
+
+// pieceFrames is the shortest piece that stands for a whole tone.
+const pieceFrames = 6
+
+// whole is a tone from its first piece on.
+func (t *tone) whole() tone {
+	w := *t
+	w.start, w.jump, w.rise, w.before = t.origin.start, t.origin.jump, t.origin.rise, t.origin.before
+	return w
+}
+
 // heard judges a tone that has ended.
 func (d *Detector) heard(t tone) {
 	s := &d.signals
@@ -66,6 +99,9 @@ func (d *Detector) heard(t tone) {
 		t = joined
 	}
 	s.previous = t
+	if whole := t.whole(); !d.isTone(&t) && whole.frames >= pieceFrames && d.isTone(&whole) {
+		t = whole
+	}
 	if !d.isTone(&t) {
 		return
 	}
@@ -92,7 +128,7 @@ func (d *Detector) forget(t *tone) {
 // first reports whether nothing but background was heard before a tone.
 func (d *Detector) first(t *tone) bool {
 	onset, pending := d.talk.onset, &d.signals.pending
-	return onset < 0 || d.talk.peak < t.level-3 && d.talk.voiced < frames(1000) ||
+	return onset < 0 || int64(onset)*frameSamples >= t.start-windowSize || d.talk.peak < t.level-3 && d.talk.voiced < frames(1000) ||
 		pending.frames > 0 && pending.start < int64(onset)*frameSamples && near(pending.hz, t.hz, 15)
 }
 

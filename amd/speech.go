@@ -112,14 +112,17 @@ func (h *history) forget(n int) {
 // Talk is what has been heard of speech so far. Times are in frames from the
 // start of the stream.
 type talk struct {
-	onset, end int     // of the first and last voiced island; -1: none
-	voiced     int     // frames inside islands
-	islands    int     // parts with pauses of more than Bridge between
-	longest    int     // the longest island
-	pause      int     // the longest pause between islands
-	first      int     // the first island
-	last       int     // the last one
-	lastPause  int     // before the last
+	onset, end int // of the first and last voiced island; -1: none
+	voiced     int // frames inside islands
+	islands    int // parts with pauses of more than Bridge between
+	longest    int // the longest island
+	pause      int // the longest pause between islands
+	first      int // the first island
+	last       int // the last one
+	lastPause  int // before the last
+	around     float32
+	faded      int     // the end of the sound that decays after end
+	begins     bool    // a voice has just begun to sound, not long enough yet to count
 	still      int     // frames since one that was above the floor or the threshold
 	peak       float32 // dBov
 	floor      float32
@@ -139,7 +142,12 @@ func (h *history) segment(c *Config) talk {
 	t.peak = h.voices.top(3)
 	least := max(t.floor+float32(c.SpeechAboveFloor), float32(c.SpeechMinLevel))
 	core := max(t.peak-float32(c.CoreBelowPeak), least)
-	t.threshold = max(t.peak-float32(c.SpeechBelowPeak), least, min(h.background(c, core), core))
+	near := max(t.peak-float32(c.CoreNearPeak), least)
+	around, _ := h.background(c, near, t.peak)
+	t.around = around - t.peak
+	core = max(core, min(around+float32(c.CoreAboveBackground), near))
+	_, background := h.background(c, core, t.peak)
+	t.threshold = max(t.peak-float32(c.SpeechBelowPeak), least, min(background, core))
 	bridge, need := frames(c.Bridge), frames(c.OnsetVoiced)
 	start, end, voiced := -1, -1, 0
 	for k := max(h.from, h.n-historyFrames); k < h.n; k++ {
@@ -161,6 +169,11 @@ func (h *history) segment(c *Config) talk {
 	}
 	if start >= 0 {
 		t.island(start, end, voiced >= need)
+		t.begins = voiced > 0 && voiced < need && h.n-end < 3 && h.n-start <= frames(c.Beginning)
+	}
+	t.faded = t.end
+	for t.faded >= 0 && t.faded < min(h.n, t.end+frames(c.Fade)) && h.level[slot(t.faded)] >= max(least, t.peak-float32(c.FadeBelowPeak)) {
+		t.faded++
 	}
 	for t.still < min(h.n-h.from, historyFrames) && h.level[slot(h.n-1-t.still)] < max(least, min(t.threshold, t.peak-26)) {
 		t.still++
@@ -168,18 +181,22 @@ func (h *history) segment(c *Config) talk {
 	return t
 }
 
-// background is the level that sound outside the cores of speech seldom
-// exceeds; -100 when there is not enough of it.
-func (h *history) background(c *Config, core float32) float32 {
-	var n, sum, squares float32
+// background is the mean level of what sounds away from the cores of speech,
+// and the one that it seldom exceeds; -100 when there is not enough of it.
+// What is much quieter than the peak counts as quiet alike in the mean: it is
+// of talk and music behind, not of pauses.
+func (h *history) background(c *Config, core, peak float32) (mean, most float32) {
+	var n, clipped, sum, squares float32
 	last := -1
 	margin := frames(c.CoreMargin)
+	quiet := peak - float32(c.BackgroundDepth)
 	flush := func(from, to int) {
 		for k := from; k < to; k++ {
 			if i := slot(k); !h.lost[i] && !h.tonal[i] {
 				n++
 				sum += h.level[i]
 				squares += h.level[i] * h.level[i]
+				clipped += max(h.level[i], quiet)
 			}
 		}
 	}
@@ -193,10 +210,10 @@ func (h *history) background(c *Config, core float32) float32 {
 	}
 	flush(last+margin, h.n)
 	if n < float32(margin) {
-		return -100
+		return -100, -100
 	}
-	mean := sum / n
-	return mean + float32(c.BackgroundSpread)*float32(math.Sqrt(float64(max(squares/n-mean*mean, 0))))
+	mean = sum / n
+	return clipped / n, mean + float32(c.BackgroundSpread)*float32(math.Sqrt(float64(max(squares/n-mean*mean, 0))))
 }
 
 // island adds one part.

@@ -14,16 +14,25 @@ type tone struct {
 	frames     int     // windows that it filled, or nearly
 	slope      float32 // Hz in 20 ms: a chirp's
 	wobble     float32 // Hz, standard deviation from the slope
+	fade       float32 // dB in 20 ms that its level falls by: a note's
 	swing      float32 // dB, standard deviation of the level
 	purity     float32 // mean
 	jump       float32 // dB above the loudest of the frames before
 	rise       float32 // dB above what was at its frequency before
 	before     float32 // dBov of the loudest of the frames before
 	drop       float32 // dB above the frame after
+	origin     origin
 }
 
 // ms is the tone's length.
 func (t *tone) ms() float64 { return float64(t.end-t.start) * 1000 / rate }
+
+// origin is the piece that a tone of several pieces, spoilt by lost packets,
+// began with.
+type origin struct {
+	start              int64
+	jump, rise, before float32
+}
 
 // join adds a stretch that follows to t when it is the same tone after a gap:
 // packets were lost, or it comes in bursts.
@@ -193,6 +202,9 @@ func (p *past) line(bin int) float32 {
 	return decibels(top)
 }
 
+// pieceDrift is how many Hz the pieces of one tone are apart at most.
+const pieceDrift = 70
+
 // toneTracker follows one stretch at a time.
 type toneTracker struct {
 	c                  *Config
@@ -207,10 +219,11 @@ type toneTracker struct {
 	miss               int
 	step               float32 // Hz in 20 ms, lately
 	jump, rise, before float32
+	origin             origin
 }
 
 // regression fits lines to frequency and level over time.
-type regression struct{ n, t, tt, f, ft, ff, l, ll, p float64 }
+type regression struct{ n, t, tt, f, ft, ff, l, lt, ll, p float64 }
 
 func (s *regression) add(r reading) {
 	t, f, l := s.n, float64(r.hz), float64(r.levelDB)
@@ -221,6 +234,7 @@ func (s *regression) add(r reading) {
 	s.ft += f * t
 	s.ff += f * f
 	s.l += l
+	s.lt += l * t
 	s.ll += l * l
 	s.p += float64(r.purity)
 }
@@ -236,6 +250,7 @@ func (s *regression) fill(t *tone) {
 	if d := s.tt/s.n - (s.t/s.n)*(s.t/s.n); d > 0 {
 		b := (s.ft/s.n - s.f/s.n*s.t/s.n) / d
 		t.slope = float32(b)
+		t.fade = float32(-(s.lt/s.n - s.l/s.n*s.t/s.n) / d)
 		varF -= b * b * d
 	}
 	t.wobble = float32(math.Sqrt(max(varF, 0)))
@@ -259,7 +274,11 @@ func (t *toneTracker) frame(r reading, end int64, around surroundings) (done ton
 	}
 	t.on = r.ok
 	if r.ok {
-		*t = toneTracker{c: t.c, on: true, start: end - windowSize, n: 1, first: r, last: r, jump: r.levelDB - around.before, rise: r.levelDB - around.line, before: around.before}
+		first := origin{end - windowSize, r.levelDB - around.before, r.levelDB - around.line, around.before}
+		if ended && near(r.hz, done.hz+done.slope*float32(done.frames)/2, pieceDrift) {
+			first = done.origin
+		}
+		*t = toneTracker{origin: first, c: t.c, on: true, start: end - windowSize, n: 1, first: r, last: r, jump: r.levelDB - around.before, rise: r.levelDB - around.line, before: around.before}
 	}
 	return done, ended
 }
@@ -268,8 +287,11 @@ func (t *toneTracker) frame(r reading, end int64, around surroundings) (done ton
 // frequency goes on as it went. The lines of a dual tone may have changed
 // places: then it mends r.
 func (t *toneTracker) continues(r *reading) bool {
-	change := float64(r.levelDB - t.last.levelDB)
-	if t.n > 1 && change > t.c.ToneLevel || change < -t.c.ToneLevel {
+	change, most := float64(r.levelDB-t.last.levelDB), t.c.ToneLevel
+	if min(r.purity, t.last.purity) >= codedPurity {
+		most = t.c.ToneCodedLevel
+	}
+	if t.n > 1 && change > most || change < -most {
 		return false
 	}
 	want, within := t.last.hz, float32(t.c.ToneDrift)
@@ -326,7 +348,7 @@ func (t *toneTracker) finish(r reading, end int64, after float32) tone {
 
 // running is the tone so far.
 func (t *toneTracker) running() tone {
-	n := tone{start: t.start, hz: t.last.hz, level: t.last.levelDB, purity: t.last.purity, frames: 1, jump: t.jump, rise: t.rise, before: t.before}
+	n := tone{start: t.start, origin: t.origin, hz: t.last.hz, level: t.last.levelDB, purity: t.last.purity, frames: 1, jump: t.jump, rise: t.rise, before: t.before}
 	t.sums.fill(&n)
 	if t.duals*2 > t.n {
 		n.hz2 = t.hz2

@@ -111,7 +111,7 @@ func (g *generator) call(r recipe, known bool) (call, error) {
 	}
 	switch {
 	case s.rnd.Float64() < r.beep:
-		s.quiet(max(100, s.between(-100, 1200)))
+		s.quiet(max(100, s.between(-100, 1000)))
 		c.beepStart, c.beepEnd = s.beep(c.made.level + s.between(-12, 3))
 		s.quiet(3000)
 	default:
@@ -182,7 +182,7 @@ func (g *generator) greet(s *scene, c *call, r recipe, t text) error {
 		if err := say(hello); err != nil {
 			return err
 		}
-		s.quiet(s.between(600, 1900))
+		s.quiet(s.between(600, 1700))
 	}
 	if err := say(t); err != nil {
 		return err

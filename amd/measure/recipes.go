@@ -23,7 +23,7 @@ var recipes = []recipe{
 	{label: "human", kind: "hello", texts: "hello", share: 12, onset: promptly},
 	{label: "human", kind: "name", texts: "name", share: 6, onset: promptly},
 	{label: "human", kind: "business", texts: "business", share: 5, onset: promptly},
-	{label: "human", kind: "receptionist", texts: "receptionist", share: 3, onset: [2]float64{250, 1050}},
+	{label: "human", kind: "receptionist", texts: "receptionist", share: 4, onset: [2]float64{250, 1050}},
 	{label: "human", kind: "repeat", texts: "hello", share: 5, onset: promptly, extra: "repeat"},
 	{label: "human", kind: "noise", texts: "hello", share: 5, onset: [2]float64{180, 1000}, snr: [2]float64{8, 15}, noise: speakers},
 	{label: "human", kind: "slow", texts: "hello", share: 4, onset: [2]float64{1500, 3300}},

@@ -105,7 +105,7 @@ func (s *scene) fumble(ms, level float64) {
 
 // device adds what beeps in a room: a smoke alarm, an oven.
 func (s *scene) device(level float64) {
-	hz, amplitude := s.between(2200, 3300), math.Pow(10, level/20)
+	hz, amplitude := s.between(2560, 3400), math.Pow(10, level/20)
 	length, gap := int(s.between(60, 300)*8), int(s.between(300, 1500)*8)
 	for at := s.rnd.IntN(len(s.x) / 2); at < len(s.x); at += length + gap {
 		for i := at; i < min(at+length, len(s.x)); i++ {

@@ -32,6 +32,25 @@ var voices = []voice{
 // say speaks a text at words a minute: 8 kHz PCM at the synthesiser's level,
 // without the silence around it.
 func (v voice) say(dir, said string, words int) ([]int16, error) {
+	if v.program == "flite" { // it writes the last sentence alone
+		var all []int16
+		for i, sentence := range strings.SplitAfter(said, ". ") {
+			pcm, err := v.sentence(dir, sentence, words)
+			if err != nil {
+				return nil, err
+			}
+			if i > 0 {
+				all = append(all, make([]int16, 8*min(450, 60000/words))...)
+			}
+			all = append(all, pcm...)
+		}
+		return all, nil
+	}
+	return v.sentence(dir, said, words)
+}
+
+// sentence speaks one sentence; all programs but flite can speak several.
+func (v voice) sentence(dir, said string, words int) ([]int16, error) {
 	file := filepath.Join(dir, "say.wav")
 	var cmd *exec.Cmd
 	switch v.program {
@@ -39,7 +58,7 @@ func (v voice) say(dir, said string, words int) ([]int16, error) {
 		cmd = exec.Command("espeak-ng", "-v", v.name, "-s", strconv.Itoa(words), "-w", file, said)
 	case "flite":
 		stretch := fmt.Sprintf("duration_stretch=%.2f", 165/float64(words))
-		cmd = exec.Command("flite", "-voice", v.name, "--seti", stretch, "-t", said, "-o", file)
+		cmd = exec.Command("flite", "-voice", v.name, "--setf", stretch, "-t", said, "-o", file)
 	default:
 		cmd = exec.Command("text2wave", "-eval", "(voice_"+v.name+")", "-o", file)
 		cmd.Stdin = strings.NewReader(latin(said))
