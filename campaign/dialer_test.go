@@ -61,7 +61,8 @@ func (l *fakeLine) Place(_ context.Context, a Attempt, heard func(Signal)) ([]st
 	}
 	c := &fakeCall{Attempt: a, heard: heard, db: l.db}
 	c.row = resource.Call{Identity: resource.Identity{ID: a.ReferenceID, CustomerID: a.CustomerID}, Status: "dialing"}
-	l.db.Enqueue(func(tx *store.Tx) error { row := c.row; return rows.Calls.Insert(tx, &row) })
+	row := c.row
+	l.db.Enqueue(func(tx *store.Tx) error { return rows.Calls.Insert(tx, &row) })
 	l.calls = append(l.calls, c)
 	if l.answer != nil {
 		go l.answer(c)

@@ -73,7 +73,7 @@ func (c *crowdOf) take(call *phone.Call) {
 // before it heard of the answer, and nobody is forgotten.
 func TestCampaignKilled(t *testing.T) {
 	t.Parallel()
-	const targets, kills = 60, 6
+	const targets, kills = 50, 5
 	c := &crowdOf{t: t, random: rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1)), calls: map[string]int{}, up: map[string]bool{}}
 	carrier := telephone(t, phone.Config{User: "carrier", Incoming: c.take})
 	b := newProcess(t, fmt.Sprintf(`
@@ -81,7 +81,7 @@ trunks: [{id: carrier, name: carrier, auth_types: [ip], allowed_ips: [127.0.0.1]
 providers: [{id: out, hostname: "%s"}]
 routes: [{id: all, provider_id: out, target: all, priority: 1}]
 flows: [{id: stay, actions: [{type: sleep, option: {duration: 60000}}]}]
-outplans: [{id: plan, source: {type: tel, target: "+15550001111"}, dial_timeout: 3000, try_interval: 50, max_try_count_0: 4}]
+outplans: [{id: plan, source: {type: tel, target: "+15550001111"}, dial_timeout: 2500, try_interval: 50, max_try_count_0: 4}]
 campaigns: [{id: all, name: all, outplan_id: plan, flow_id: stay, calls_per_second: 40, max_concurrent_calls: 25}]
 `, carrier.Addr()))
 	b.keepPort()
