@@ -203,3 +203,13 @@ func (c *Call) LocalRTP() netip.AddrPort { return c.port.LocalAddr() }
 
 // Phone is whose call it is.
 func (c *Call) Phone() *Phone { return c.phone }
+
+// Renegotiate offers other codecs by a re-INVITE and goes on with what is agreed.
+func (c *Call) Renegotiate(ctx context.Context, codecs ...string) error {
+	c.sdp.SetCodecs(medium.Codecs(codecs))
+	answer, err := c.Dialog().Reoffer(ctx, c.sdp.Offer(sdp.SendRecv))
+	if err != nil {
+		return err
+	}
+	return c.takeAnswer(answer)
+}
