@@ -50,12 +50,14 @@ func (s *Stack) readPackets(p *packetSocket) {
 	}
 }
 
-// receive parses one datagram (or WebSocket message) and handles it.
-func (s *Stack) receive(data []byte, f *flow) {
+// receive parses one datagram, or a message of a stream, and handles it. It
+// reports false when it could not be read; then it is refused as far as possible.
+func (s *Stack) receive(data []byte, f *flow) bool {
 	m, err := s.parser.ParseSIP(conform.Tidy(data))
 	if err != nil {
 		s.refuseMalformed(data, f, err)
-		return
+		return false
 	}
 	s.handle(m, f)
+	return true
 }

@@ -1,14 +1,11 @@
 package sip
 
 import (
-	"bytes"
 	"errors"
 	"net"
 	"net/netip"
 	"sync"
 	"time"
-
-	sipmsg "github.com/emiago/sipgo/sip"
 )
 
 // writeTimeout bounds how long a peer that does not read can hold a writer.
@@ -151,30 +148,20 @@ func (s *Stack) forgetStream(c *stream) {
 // readStream reads messages and RFC 5626 keep-alives until the peer closes or
 // sends what cannot be framed any more.
 func (s *Stack) readStream(c *stream) {
-	buf := make([]byte, 16<<10)
-	parser := s.parser.NewSIPStream()
-	defer parser.Close()
-	f := c.flow()
-	partial := false // inside a message: a lone CRLF may end its header
-	for first := true; ; first = false {
-		n, err := c.conn.Read(buf)
-		if err != nil || !s.admit(c.remote) {
+	in, f := newFrames(c.conn), c.flow()
+	for {
+		m, err := in.next()
+		switch {
+		case err != nil:
+			s.log.Debug("sip stream ends", "peer", c.remote, "error", err)
 			return
-		}
-		if first {
-			_ = c.conn.SetReadDeadline(time.Time{})
-		}
-		data := buf[:n]
-		if !partial && len(bytes.Trim(data, "\r\n")) == 0 {
-			if len(data) >= 4 && c.write([]byte("\r\n")) != nil { // RFC 5626 3.5.1
+		case !s.admit(c.remote):
+			return
+		case m.data == nil:
+			if c.write([]byte("\r\n")) != nil { // RFC 5626 3.5.1
 				return
 			}
-			continue
-		}
-		err = parser.ParseSIPStream(data, func(m sipmsg.Message) { s.handle(m, f) })
-		partial = errors.Is(err, sipmsg.ErrParseSipPartial)
-		if err != nil && !partial {
-			s.log.Debug("sip stream not understood", "peer", c.remote, "error", err)
+		case !s.receive(m.data, f) && !m.sure:
 			return
 		}
 	}
