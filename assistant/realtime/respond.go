@@ -178,10 +178,16 @@ func (r *Response) take(kind string, e *event) {
 	}
 }
 
-// part is the part that an item is, made when it is new; nil: too many.
+// part is the part that an item is, made when it is new; nil: there are too
+// many, or the response is over.
 func (r *Response) part(item string) *Part {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	select {
+	case <-r.over:
+		return nil
+	default:
+	}
 	r.watch.Reset(r.s.opt.Gap)
 	if r.last != nil && r.last.Item == item {
 		return r.last
