@@ -211,6 +211,9 @@ func (d *Detector) special(t *tone) bool {
 	if s.sitTime < 140 {
 		return false
 	}
+	if stage == 1 && t.purity < codedPurity {
+		return false // a vowel at times
+	}
 	d.forget(t)
 	return stage > 1
 }
