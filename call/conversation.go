@@ -19,7 +19,8 @@ type conversation struct {
 
 	mu      sync.Mutex
 	seats   []*seat
-	pending int // transfers that will bring somebody
+	asides  []aside // of supervisors
+	pending int     // transfers that will bring somebody
 	over    bool
 }
 
@@ -35,11 +36,22 @@ type seat struct {
 	// it up finds it where it is. It is locked before a conversation.
 	moving    sync.Mutex
 	talk      atomic.Pointer[conversation]
-	elsewhere func() // takes the call out of where it sits instead; nil: it is in talk
+	elsewhere func()                        // takes the call out of where it sits instead; nil: it is in talk
+	move      atomic.Pointer[chan struct{}] // closed at the next move
 
 	// The conversation's lock guards the rest.
 	member *bridge.Member
 	parked bool // hears music and is not heard while others consult
+}
+
+// moves is closed when a transfer has moved the seat.
+func (s *seat) moves() <-chan struct{} { return *s.move.Load() }
+
+func (s *seat) toldMove() {
+	next := make(chan struct{})
+	if last := s.move.Swap(&next); last != nil {
+		close(*last)
+	}
 }
 
 // conversation is where the seat is, or was last.
@@ -54,6 +66,7 @@ func (x *Exchange) newConversation() *conversation {
 func (v *conversation) join(c *Call) (*seat, error) {
 	s := &seat{call: c}
 	s.talk.Store(v)
+	s.toldMove()
 	s.gone, s.vacate = context.WithCancel(context.Background())
 	s.left = s.gone.Done()
 	v.mu.Lock()
@@ -122,6 +135,7 @@ func (s *seat) enter() error {
 		return ErrState
 	}
 	s.member = s.conversation().bridge.Join(c.leg.port, bridge.JoinOptions{})
+	s.conversation().keepAside(s)
 	c.seat = s
 	c.stage.set(layerRinging, nil)
 	c.stage.set(layerMusic, nil)
@@ -257,6 +271,7 @@ func (v *conversation) admit(s *seat) error {
 	}
 	v.seats = append(v.seats, s)
 	v.heed()
+	s.toldMove()
 	return nil
 }
 

@@ -65,5 +65,6 @@ func (s *seat) moveTo(give func(c *Call, over func()) (remove func(), err error)
 		return errors.Join(err, v.admit(s))
 	}
 	s.elsewhere = remove
+	s.toldMove()
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"offhook/bridge"
 	"offhook/resource"
 	"offhook/sip/registrar"
 )
@@ -63,34 +62,6 @@ func (c *Call) RecordEnd(id string) {
 		c.end(r, "stop")
 		<-r.ended
 	}
-}
-
-// Supervise puts the call beside the conversation of another, until that has
-// left it, the call ends or ctx does. With listen nobody hears the call, with
-// whisper the other alone does, with join everybody. Whoever comes to the
-// conversation later by a transfer hears a whisper too.
-func (c *Call) Supervise(ctx context.Context, other *Call, mode string) error {
-	s := other.seatNow()
-	if s == nil {
-		return ErrState
-	}
-	v := s.conversation()
-	m, leave, err := c.Enter(v.bridge, bridge.JoinOptions{Mute: mode == "listen", NoDigits: true})
-	if err != nil {
-		return err
-	}
-	defer leave()
-	if mode == "whisper" {
-		for _, heard := range v.others(other) {
-			v.bridge.SetHears(heard.member, m, false)
-		}
-	}
-	select {
-	case <-s.left:
-	case <-c.ctx.Done():
-	case <-ctx.Done():
-	}
-	return nil
 }
 
 // hooks are what services want to know, or to answer.

@@ -141,6 +141,7 @@ func TestEveryFormOfTransferEndsAlike(t *testing.T) {
 			}
 			second := w.dial(w.a.call.Phone(), "1002")
 			b := newParty("B", 1700, <-w.b)
+			wait(t, "B answers", second.UpSignal())
 			hears(t, "A consults, C is on hold", map[*party][]*party{}, w.c, b)
 			if told := w.refers(w.a.call, second); !slices.Equal(told, []int{100, 200}) {
 				t.Errorf("NOTIFY told %v", told)
