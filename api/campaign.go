@@ -224,17 +224,20 @@ func attachOutdial(_ context.Context, tx *store.Tx, action string, c *resource.C
 func (s *Server) registerOutplans() {
 	plans := serve(s, collection[resource.Outplan, *resource.Outplan]{
 		path: "outplans", name: "outplan", rows: rows.Outplans, verbs: plain,
-		writable: "name detail source dial_timeout try_interval max_try_count_0 max_try_count_1 max_try_count_2 max_try_count_3 max_try_count_4 result_rules",
+		writable: "name detail source dial_timeout try_interval max_try_count_0 max_try_count_1 max_try_count_2 max_try_count_3 max_try_count_4 " +
+			"try_interval_0 try_interval_1 try_interval_2 try_interval_3 try_interval_4 result_rules",
 		check: func(c *check, p *resource.Outplan) {
 			if p.Source != (resource.Address{}) {
 				c.source(&p.Source)
 			}
 			for path, value := range map[string]int{"dial_timeout": p.DialTimeout, "try_interval": p.TryInterval, "max_try_count_0": p.MaxTryCount0,
-				"max_try_count_1": p.MaxTryCount1, "max_try_count_2": p.MaxTryCount2, "max_try_count_3": p.MaxTryCount3, "max_try_count_4": p.MaxTryCount4} {
+				"max_try_count_1": p.MaxTryCount1, "max_try_count_2": p.MaxTryCount2, "max_try_count_3": p.MaxTryCount3, "max_try_count_4": p.MaxTryCount4,
+				"try_interval_0": p.TryInterval0, "try_interval_1": p.TryInterval1, "try_interval_2": p.TryInterval2, "try_interval_3": p.TryInterval3, "try_interval_4": p.TryInterval4} {
 				c.atLeast(path, value, 0)
 			}
 			c.resultRules(p.ResultRules)
 		},
 	})
-	plans.part("dial_info", "source", "dial_timeout", "try_interval", "max_try_count_0", "max_try_count_1", "max_try_count_2", "max_try_count_3", "max_try_count_4")
+	plans.part("dial_info", "source", "dial_timeout", "try_interval", "max_try_count_0", "max_try_count_1", "max_try_count_2", "max_try_count_3", "max_try_count_4",
+		"try_interval_0", "try_interval_1", "try_interval_2", "try_interval_3", "try_interval_4")
 }

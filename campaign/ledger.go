@@ -232,14 +232,16 @@ func triesOf(t *resource.OutdialTarget, i int) *int {
 // interval after it was written last, which was at the end of the try.
 func personOf(t *resource.OutdialTarget, r *Rules, hours *clocks) Person {
 	p := Person{ID: t.ID}
-	tried := false
+	last := -1 // destinations are tried in order
 	for i := range destinations {
 		p.Has[i], p.Tries[i], p.hours[i] = addressOf(t, i) != nil, *triesOf(t, i), hours.of(addressOf(t, i))
-		tried = tried || p.Tries[i] > 0
+		if p.Tries[i] > 0 {
+			last = i
+		}
 	}
 	switch {
-	case tried && t.TMUpdate != nil:
-		p.Due = t.TMUpdate.Add(r.Interval)
+	case last >= 0 && t.TMUpdate != nil:
+		p.Due = t.TMUpdate.Add(r.interval(last))
 	case t.TMCreate != nil:
 		p.Due = *t.TMCreate
 	}

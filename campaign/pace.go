@@ -300,7 +300,7 @@ func (p *Pacer) Ended(id string, now time.Time, reason string) Outcome {
 		p.abandon(a)
 	}
 	p.counts.Results[resultOf(reason, a.verdict)]++
-	o, wait := p.rules.judge(answered, reason, a.verdict)
+	o, wait := p.rules.judge(a.index, answered, reason, a.verdict)
 	switch wanted := p.people[id] == a.person; {
 	case o.Done && wanted:
 		delete(p.people, id)

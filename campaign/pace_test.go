@@ -53,6 +53,29 @@ func TestTriesOverDestinations(t *testing.T) {
 	}
 }
 
+func TestIntervalOfADestination(t *testing.T) {
+	r := plain(1, 1, 1)
+	r.Intervals[0], r.Intervals[1] = 5*time.Second, 20*time.Second
+	r.Results = map[string]resource.ResultRule{"busy": {Retry: true, Interval: 1000}}
+	for _, c := range []struct {
+		reason string
+		waits  []time.Duration
+	}{{"noanswer", []time.Duration{5 * time.Second, 20 * time.Second}}, {"busy", []time.Duration{time.Second, time.Second}}} {
+		p, now := NewPacer(r), noon
+		p.Add(person("a", 0, 1, 2))
+		for i, wait := range c.waits {
+			if got := dialled(p, now); got != fmt.Sprintf("a.%d.1 ", i) {
+				t.Fatalf("%s: %q", c.reason, got)
+			}
+			p.Ended("a", now, c.reason)
+			if got := dialled(p, now.Add(wait-time.Millisecond)); got != WaitInterval {
+				t.Errorf("%s: shortly before %s: %q", c.reason, wait, got)
+			}
+			now = now.Add(wait)
+		}
+	}
+}
+
 func TestIntervalDoesNotBlockOthers(t *testing.T) {
 	p := NewPacer(plain(2))
 	p.rules.Rate = 1
@@ -281,7 +304,7 @@ func TestRulesOfResults(t *testing.T) {
 		{"normal", "human", true, Outcome{Success: true, Done: true, Result: ResultSuccess}, 0},
 		{"media_lost", "human", true, Outcome{Done: true, Result: ResultAnswered}, 0}, // no rule calls a person twice
 	} {
-		got, wait := r.judge(c.answered, c.reason, c.verdict)
+		got, wait := r.judge(0, c.answered, c.reason, c.verdict)
 		if got != c.want || wait != c.wait {
 			t.Errorf("%+v: %+v %s", c, got, wait)
 		}

@@ -50,7 +50,7 @@ func (d *Dialer) close(ctx context.Context, c resource.Campaigncall) error {
 	if plan, err := rows.Outplans.Load(ctx, d.cfg.DB, c.CustomerID, c.OutplanID); err == nil {
 		rules.Results = plan.ResultRules
 	}
-	o, _ := rules.judge(answered, reason, c.AMDResult)
+	o, _ := rules.judge(c.DestinationIndex, answered, reason, c.AMDResult)
 	c.Status, c.Result, c.HangupReason, c.TMEnd = callDone, "fail", reason, resource.Now()
 	if o.Success {
 		c.Result = "success"

@@ -1,6 +1,7 @@
 package campaign
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -19,9 +20,10 @@ const defaultAbandon = 0.03
 
 // Rules are what a campaign and its outplan say about dialling.
 type Rules struct {
-	MaxConcurrent int           // calls up at the same time; 0: no limit
-	Rate          float64       // calls a second
-	Interval      time.Duration // between the end of one try of a target and the next try
+	MaxConcurrent int                         // calls up at the same time; 0: no limit
+	Rate          float64                     // calls a second
+	Interval      time.Duration               // between the end of one try of a target and the next try
+	Intervals     [destinations]time.Duration // the same after a try of one destination; 0: Interval
 	MaxTries      [destinations]int
 	Window        *Window
 	Results       map[string]resource.ResultRule // by result of a call; see Rules.judge
@@ -41,7 +43,9 @@ func NewRules(c *resource.Campaign, p *resource.Outplan) (Rules, error) {
 		MaxConcurrent: c.MaxConcurrentCalls, Rate: c.CallsPerSecond,
 		Interval: time.Duration(p.TryInterval) * time.Millisecond,
 		MaxTries: [destinations]int{p.MaxTryCount0, p.MaxTryCount1, p.MaxTryCount2, p.MaxTryCount3, p.MaxTryCount4},
-		Window:   w, Results: p.ResultRules, MaxPerDay: c.MaxAttemptsPerDay, Queue: c.QueueID != "", ServiceLevel: c.ServiceLevel, MaxAbandon: c.MaxAbandonRate,
+		Intervals: [destinations]time.Duration{milliseconds(p.TryInterval0), milliseconds(p.TryInterval1), milliseconds(p.TryInterval2),
+			milliseconds(p.TryInterval3), milliseconds(p.TryInterval4)},
+		Window: w, Results: p.ResultRules, MaxPerDay: c.MaxAttemptsPerDay, Queue: c.QueueID != "", ServiceLevel: c.ServiceLevel, MaxAbandon: c.MaxAbandonRate,
 	}
 	if r.Rate <= 0 {
 		r.Rate = defaultRate
@@ -51,6 +55,9 @@ func NewRules(c *resource.Campaign, p *resource.Outplan) (Rules, error) {
 	}
 	return r, nil
 }
+
+// interval is how long a target is left alone after a try of a destination.
+func (r *Rules) interval(index int) time.Duration { return cmp.Or(r.Intervals[index], r.Interval) }
 
 // gap is the time between two calls.
 func (r *Rules) gap() time.Duration { return time.Duration(float64(time.Second) / r.Rate) }
@@ -80,12 +87,12 @@ type Outcome struct {
 	Abandoned bool // the person met no agent in time
 }
 
-// judge says what follows from the end of a call, and after what time the
-// target may be tried again. Whoever answered in person is never called twice. A
+// judge says what follows from the end of a call to a destination, and after what
+// time the target may be tried again. Whoever answered in person is never called twice. A
 // rule of the outplan goes first for all others; else a machine that got its
 // message, and a machine whose call broke off, are done, and everything else is
 // tried again while there are tries.
-func (r *Rules) judge(answered bool, reason, verdict string) (Outcome, time.Duration) {
+func (r *Rules) judge(index int, answered bool, reason, verdict string) (Outcome, time.Duration) {
 	o := Outcome{Success: answered && reason == causeNormal}
 	result := resultOf(reason, verdict)
 	rule, ruled := r.Results[result]
@@ -94,7 +101,7 @@ func (r *Rules) judge(answered bool, reason, verdict string) (Outcome, time.Dura
 		again = rule.Retry
 	}
 	if again {
-		wait := r.Interval
+		wait := r.interval(index)
 		if rule.Interval > 0 {
 			wait = time.Duration(rule.Interval) * time.Millisecond
 		}

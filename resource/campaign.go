@@ -70,6 +70,11 @@ type Outplan struct {
 	MaxTryCount2 int     `json:"max_try_count_2" doc:"Tries of destination_2"`
 	MaxTryCount3 int     `json:"max_try_count_3" doc:"Tries of destination_3"`
 	MaxTryCount4 int     `json:"max_try_count_4" doc:"Tries of destination_4"`
+	TryInterval0 int     `json:"try_interval_0" doc:"Milliseconds after a try of destination_0; 0: try_interval"`
+	TryInterval1 int     `json:"try_interval_1" doc:"Milliseconds after a try of destination_1; 0: try_interval"`
+	TryInterval2 int     `json:"try_interval_2" doc:"Milliseconds after a try of destination_2; 0: try_interval"`
+	TryInterval3 int     `json:"try_interval_3" doc:"Milliseconds after a try of destination_3; 0: try_interval"`
+	TryInterval4 int     `json:"try_interval_4" doc:"Milliseconds after a try of destination_4; 0: try_interval"`
 
 	ResultRules map[string]ResultRule `json:"result_rules" doc:"By result of a call: busy, noanswer, dialout, cancel, failed, timeout, amd, machine, fax, sit. Others are tried again, machine is done"`
 }
