@@ -34,6 +34,7 @@ type Bridge struct {
 	closed  bool
 	members []*Member
 	relayed bool
+	waits   bool // with relaying, for a quiet moment
 	rate    int
 	taps    []*tap
 	plays   []*media.Playback

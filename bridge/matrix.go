@@ -11,7 +11,9 @@ func (x *matrix) String() string { return (*Bridge)(x).String() }
 // Choose implements media.Mixer: it chooses the technique.
 func (x *matrix) Choose() {
 	b := (*Bridge)(x)
-	if a, c, ok := b.pair(); ok {
+	a, c, ok := b.pair()
+	b.waits = ok && !b.relayed && !b.mayRelay(a, c)
+	if ok && !b.waits {
 		if !b.relayed {
 			b.relayed = true
 			b.setTechnique(Relay)
@@ -51,6 +53,14 @@ func (b *Bridge) pair() (a, c *Member, ok bool) {
 		}
 	}
 	return a, c, a.seat.Alike(c.seat)
+}
+
+// mayRelay tells whether the streams may pass from the bridge's encoders to the
+// parties' own now. Where codes are understood by those before them that takes a
+// moment of quiet from both: a decoder that is somewhere else would make a bang of
+// loud ones.
+func (b *Bridge) mayRelay(a, c *Member) bool {
+	return !a.seat.Continues() || a.voice.quiet() && c.voice.quiet()
 }
 
 // tune sets the bridge's rate: its highest member's.

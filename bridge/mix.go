@@ -47,9 +47,15 @@ func (x *matrix) Tick() {
 func (b *Bridge) listen() {
 	for _, m := range b.members {
 		pcm, sound := m.seat.Said(b.rate)
-		m.inMix = sound && !m.muted && m.voice.hear(pcm, len(b.members) > gateAbove)
+		m.inMix = sound && m.voice.hear(pcm, len(b.members) > gateAbove) && !m.muted
+		if !sound {
+			m.voice.pause()
+		}
 		m.talking.Store(m.inMix && m.voice.talking())
 		m.level = pcm
+	}
+	if b.waits && b.members[0].voice.quiet() && b.members[1].voice.quiet() {
+		b.group.Touch()
 	}
 }
 
@@ -115,15 +121,12 @@ func (b *Bridge) deliver(speakers int) {
 	x.common.Begin()
 	for _, m := range b.members {
 		if m.wholeMix() {
-			if silent {
-				continue // the port sends silence by itself
-			}
 			if !rendered {
 				b.render(x.total)
 				x.common.Set(x.out, b.rate)
 				rendered = true
 			}
-			m.seat.HearCommon(&x.common)
+			m.seat.HearCommon(&x.common, !silent)
 		}
 	}
 	for _, m := range b.members {

@@ -9,6 +9,7 @@ const (
 	hangover  = 20   // frames that the gate stays open
 	talkHold  = 15   // frames after the last loud one
 	talkStart = 3    // loud frames until somebody counts as talking
+	calm      = 5    // frames after the last loud one until it is quiet
 )
 
 // voice watches one member's level.
@@ -16,6 +17,7 @@ type voice struct {
 	open    int // frames left until the gate closes
 	loudFor int
 	hold    int
+	loudAgo int // frames left until it is quiet
 }
 
 // hear takes a frame and tells whether it goes into the mix. With gating, what is
@@ -30,6 +32,9 @@ func (v *voice) hear(pcm []int16, gating bool) bool {
 		peak = max(peak, s)
 	}
 	v.talk(peak)
+	if v.loudAgo = max(0, v.loudAgo-1); peak >= loud {
+		v.loudAgo = calm
+	}
 	threshold := int16(floor)
 	if gating {
 		threshold = gate
@@ -44,6 +49,12 @@ func (v *voice) hear(pcm []int16, gating bool) bool {
 	}
 	return false
 }
+
+// pause takes a frame in which there was nothing.
+func (v *voice) pause() { v.loudAgo = max(0, v.loudAgo-1) }
+
+// quiet tells whether there was nothing loud for a tenth of a second.
+func (v *voice) quiet() bool { return v.loudAgo == 0 }
 
 func (v *voice) talk(peak int16) {
 	if peak < loud {

@@ -3,9 +3,14 @@ package media
 import (
 	"fmt"
 	"net/netip"
+	"os"
+	"slices"
 	"testing"
+	"time"
 
 	"offhook/media/codec"
+
+	"github.com/pion/rtp"
 )
 
 // counting is an encoder that counts its frames.
@@ -47,7 +52,7 @@ func (l *listeners) next() {
 	l.common.Set(l.pcm, 16000)
 	for _, s := range l.seats {
 		s.served = false
-		s.HearCommon(&l.common)
+		s.HearCommon(&l.common, true)
 	}
 }
 
@@ -70,6 +75,82 @@ func TestCommonIsEncodedOnceForEachFormat(t *testing.T) {
 			t.Errorf("%s: 50 frames for 10 listeners were encoded %d times", form.format.Name, got)
 		}
 	}
+}
+
+// TestSharedEncodersAreHeardWithoutABang has a G.722 party talk, listen and talk
+// again: what it hears is made by its own encoder and by a shared one in turn, and
+// its decoder must not notice.
+func TestSharedEncodersAreHeardWithoutABang(t *testing.T) {
+	f := format(t, "G722")
+	coded, err := os.ReadFile("codec/testdata/speech.g722")
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := make([]int16, 2*len(coded))
+	f.NewDecoder().Decode(said, coded)
+	for i := 92 * 320; i < 104*320; i++ { // a pause in which streams come together
+		said[i] = 0
+	}
+	w := NewMemoryWire()
+	e := newMemoryEngine(t, w, 1)
+	ph := newPhone(t, w, "127.0.0.1:9000")
+	party, other := connect(t, e, ph, "G722", nil), connect(t, e, newPhone(t, w, "127.0.0.1:9002"), "G722", nil)
+	first := make(chan uint16, 1)
+	e.shards[0].post(func() {
+		first <- party.out.seq
+		var c Common
+		seats := [2]*Seat{{port: party, seated: true}, {port: other, seated: true}}
+		for at := 0; at+320 <= len(said); at += 320 {
+			pcm, talks := said[at:at+320], at/320/30%2 == 0
+			mix := slices.Clone(pcm)
+			for i := range mix {
+				if talks { // the other hears the party as well
+					mix[i] = Limit(int32(pcm[i]) + int32(said[len(said)-1-at-i]))
+				}
+			}
+			c.Begin()
+			c.Set(mix, 16000)
+			seats[0].served, seats[1].served = false, false
+			seats[1].HearCommon(&c, sounds(mix))
+			if talks {
+				seats[0].Hear(pcm, 16000)
+			} else {
+				seats[0].HearCommon(&c, sounds(mix))
+			}
+		}
+	})
+	heard := decode(f, ph.stream(<-first, len(said)/320))
+	const delay = 22 // of the mirror filters
+	for i := delay; i < len(heard); i++ {
+		if off := int(heard[i]) - int(said[i-delay]); off > 3000 || off < -3000 {
+			t.Fatalf("frame %d: %d is heard for %d", i/320, heard[i], said[i-delay])
+		}
+	}
+}
+
+// stream waits for n packets from one sequence number on.
+func (p *phone) stream(first uint16, n int) []rtp.Packet {
+	var got []rtp.Packet
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for len(got) < n {
+		for _, r := range p.packets() {
+			if int16(r.SequenceNumber-first) >= 0 {
+				got = append(got, r)
+			}
+		}
+		<-tick.C
+	}
+	return got[:n]
+}
+
+func sounds(pcm []int16) bool {
+	for _, v := range pcm {
+		if v != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // BenchmarkListeners is what a frame costs each of those who only listen.

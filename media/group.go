@@ -3,6 +3,7 @@ package media
 import (
 	"time"
 
+	"offhook/media/codec"
 	"offhook/media/resample"
 )
 
@@ -301,6 +302,13 @@ func (s *Seat) Alike(other *Seat) bool {
 	}
 	a, b := &s.port.params, &other.port.params
 	return a.Format == b.Format && a.Ptime == b.Ptime && (a.EventPayloadType == 0) == (b.EventPayloadType == 0)
+}
+
+// Continues tells whether the codes of the port's format are understood by those
+// before them, so that streams change hands well only while they are quiet.
+func (s *Seat) Continues() bool {
+	_, ok := s.port.out.encoder.(codec.Continuer)
+	return s.seated && ok
 }
 
 // SendDigit sends a key press on to the party, as Port.SendDigits does.

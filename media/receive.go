@@ -20,6 +20,7 @@ type receiver struct {
 	tones    *tone.Detector
 	lastCame instant // a packet, or the start of watching
 	timedOut bool
+	trail    *trail // of what is relayed, where it will be needed
 
 	// What follows exists only while somebody listens.
 	listening bool
@@ -37,7 +38,7 @@ func (r *receiver) setFormat(f codec.Format) {
 	r.format = f
 	r.stream.clock = int64(f.ClockRate)
 	r.digits = *dtmf.NewReceiver(f.ClockRate)
-	r.buffer, r.decoder, r.conceal = nil, nil, nil
+	r.buffer, r.decoder, r.conceal, r.trail = nil, nil, nil, nil
 	r.listening = false
 	if r.tones != nil {
 		r.tones = tone.NewDetector(f.SampleRate)
@@ -61,17 +62,22 @@ func (r *receiver) setListening(on bool) {
 	if !on {
 		return
 	}
-	if r.buffer == nil {
-		n := r.format.SampleRate / 50
-		r.buffer = jitter.New(r.format.ClockRate)
-		r.decoder = r.format.NewDecoder()
-		r.conceal = plc.New(r.format.SampleRate)
-		r.frame = make([]int16, n)
-		r.pcm = make([]int16, 3*n)
-		return
-	}
+	r.equip()
 	r.buffer.Reset()
 	r.conceal.Reset()
+}
+
+// equip makes what decoding needs, once.
+func (r *receiver) equip() {
+	if r.buffer != nil {
+		return
+	}
+	n := r.format.SampleRate / 50
+	r.buffer = jitter.New(r.format.ClockRate)
+	r.decoder = r.format.NewDecoder()
+	r.conceal = plc.New(r.format.SampleRate)
+	r.frame = make([]int16, n)
+	r.pcm = make([]int16, 3*n)
 }
 
 // rtpEnd and rtcpEnd are a Port as the Receiver of its two sockets.
@@ -139,6 +145,9 @@ func (p *Port) accept(packet []byte, n int, event bool, at instant) {
 	case !p.params.Receive:
 	case p.forward != nil:
 		p.shard.awaited = at
+		if p.in.trail != nil && h.PayloadType == p.params.PayloadType {
+			p.in.trail.add(payload)
+		}
 		p.forward.relay(p, packet, len(payload), event, at)
 	case p.in.listening && h.PayloadType == p.params.PayloadType && len(payload) > 0:
 		p.shard.awaited = at

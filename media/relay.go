@@ -1,6 +1,10 @@
 package media
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"offhook/media/codec"
+)
 
 // handover is how many frames a stream waits after relaying ends until the
 // jitter buffer of the other port gives its first frame: the audio then goes on
@@ -27,6 +31,7 @@ func (p *Port) setForward(to *Port) {
 		old.out.relayed--
 		old.out.from = relayed{}
 		old.out.hold = handover
+		p.continueFor(old)
 	}
 	p.forward = to
 	defer p.describe()
@@ -35,9 +40,56 @@ func (p *Port) setForward(to *Port) {
 	}
 	to.out.relayed++
 	to.out.from = relayed{}
+	if _, ok := to.out.encoder.(codec.Continuer); ok {
+		p.in.trail = &trail{}
+	}
 	if p.in.listening {
 		p.flush(to)
 	}
+}
+
+// trail is the newest payloads that were relayed, 320 ms of them: from so many, a
+// decoder that heard nothing before is where its peer is.
+type trail struct {
+	bytes [16 * 160]byte
+	n     int // ever
+}
+
+func (t *trail) add(payload []byte) {
+	for len(payload) > 0 {
+		k := copy(t.bytes[t.n%len(t.bytes):], payload)
+		t.n += k
+		payload = payload[k:]
+	}
+}
+
+// replay gives the payloads to a decoder, 20 ms at a time, the last into pcm.
+func (t *trail) replay(d codec.Decoder, pcm []int16) {
+	var frame [160]byte
+	for at := max(0, t.n-len(t.bytes)); at+len(frame) <= t.n; at += len(frame) {
+		for i := range frame {
+			frame[i] = t.bytes[(at+i)%len(t.bytes)]
+		}
+		d.Decode(pcm, frame[:])
+	}
+}
+
+// continueFor ends relaying in a format whose codes are understood by those
+// before them: the decoder of what comes here, and the encoder of what the other
+// port sends, go on from what was relayed.
+func (p *Port) continueFor(old *Port) {
+	t := p.in.trail
+	p.in.trail = nil
+	encoder, ok := old.out.encoder.(codec.Continuer)
+	if t == nil || t.n == 0 || !ok {
+		return
+	}
+	p.in.equip()
+	var frame [maxFrame]int16 // the shard's may be in use
+	pcm := frame[:p.in.format.SampleRate/50]
+	t.replay(p.in.decoder, pcm)
+	encoder.Join(p.in.decoder, pcm)
+	old.out.leader = nil
 }
 
 // flush sends the packets that wait in the jitter buffer on to the port that is

@@ -31,6 +31,11 @@ type sender struct {
 	size    int    // bytes of payload in a packet
 	units   uint32 // timestamp units in a frame
 
+	leader   *commonForm // whose encoder made the last frame, nil: our own
+	followed int         // the number of that frame
+	started  bool        // ours has made any
+	rest     int         // frames of silence sent up to now
+
 	packets, octets uint32 // for sender reports
 	lastTS          uint32 // of the last packet, and when it was sent
 	lastAt          instant
@@ -46,6 +51,7 @@ func (o *sender) setFormat(f codec.Format) {
 	o.units = uint32(f.ClockRate / 50)
 	o.encoded = make([]byte, bytesOf(f, frameTime))
 	o.pending = o.pending[:0]
+	o.leader, o.started, o.rest = nil, false, 0
 }
 
 func (o *sender) setPtime(d time.Duration) {
@@ -104,8 +110,28 @@ func (p *Port) transmit(at instant, heard []int16, sound bool) {
 		o.skipFrame()
 		return
 	}
+	o.lead()
 	n := o.encoder.Encode(o.encoded, heard)
 	p.sendEncoded(o.encoded[:n], sound)
+}
+
+// lead makes our own encoder the one that makes the stream.
+func (o *sender) lead() {
+	if c, ok := o.encoder.(codec.Continuer); ok && o.leader != nil {
+		c.Continue(o.leader.after(o.followed))
+	}
+	o.leader, o.started = nil, true
+}
+
+// restFrames is how much silence brings a peer's decoder back to where it began,
+// whatever it heard before.
+const restFrames = 10
+
+// mayFollow tells whether a shared encoder may make the next frame: where codes
+// stand by themselves, or the stream is that encoder's already, or has just begun,
+// or rests.
+func (o *sender) mayFollow(f *commonForm) bool {
+	return f.before == nil || o.leader == f || !o.started && o.leader == nil || o.rest >= restFrames
 }
 
 // skipFrame lets 20 ms pass without audio.
@@ -122,6 +148,9 @@ func (p *Port) sendEncoded(frame []byte, sound bool) {
 		o.marker = true
 	}
 	o.silent = !sound
+	if o.rest++; sound {
+		o.rest = 0
+	}
 	o.due += instant(frameTime)
 	if len(o.pending) == 0 && len(frame) == o.size {
 		p.send(frame, p.params.PayloadType, o.ts, o.marker)

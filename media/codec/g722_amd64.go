@@ -126,6 +126,22 @@ func (e *g722Encoder) Encode(dst []byte, pcm []int16) int {
 	return n
 }
 
+// Continue implements Continuer.
+func (e *g722Encoder) Continue(from Encoder) {
+	if other, ok := from.(*g722Encoder); ok {
+		e.state = other.state
+		copy(e.x[:mirrorPast], other.x[:mirrorPast])
+	}
+}
+
+// Join implements Continuer.
+func (e *g722Encoder) Join(heard Decoder, last []int16) {
+	if other, ok := heard.(*g722Decoder); ok {
+		copy(e.x[:mirrorPast], last[max(0, len(last)-mirrorPast):])
+		e.state = other.state
+	}
+}
+
 type g722Decoder struct {
 	state subbands
 	x     [mirrorPast + 2*g722Block]int16

@@ -102,6 +102,23 @@ func (e *plainEncoder) encodeHigh(x int32) byte {
 	return code
 }
 
+// Continue implements Continuer.
+func (e *plainEncoder) Continue(from Encoder) {
+	if other, ok := from.(*plainEncoder); ok {
+		*e = *other
+	}
+}
+
+// Join implements Continuer.
+func (e *plainEncoder) Join(heard Decoder, last []int16) {
+	if other, ok := heard.(*plainDecoder); ok {
+		for i := 0; i+1 < len(last); i += 2 {
+			e.qmf.push(int32(last[i]), int32(last[i+1]))
+		}
+		e.low, e.high = other.low, other.high
+	}
+}
+
 type plainDecoder struct {
 	low, high band
 	qmf       mirror
