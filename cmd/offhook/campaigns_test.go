@@ -18,88 +18,6 @@ import (
 	"offhook/speech"
 )
 
-// reminderCampaign is the body of the scenario "Outbound Campaign with
-// Voicemail Detection".
-const reminderCampaign = `{
-"name": "Customer Reminder Campaign",
-"outplan_id": "outplan-uuid",
-"flow_id": "campaign-flow-uuid",
-"dial_timeout": 30000,
-"max_concurrent_calls": 10,
-"schedule": {
-"timezone": "America/New_York",
-"start_time": "09:00",
-"end_time": "17:00",
-"days": ["mon", "tue", "wed", "thu", "fri"]
-}
-}`
-
-// reminderFlow is its flow.
-const reminderFlow = `{
-"actions": [
-{
-"type": "amd",
-"option": {
-"machine_action": "voicemail",
-"human_action": "continue",
-"timeout": 3000
-}
-},
-{
-"id": "human_path",
-"type": "talk",
-"option": {
-"text": "Hello! This is a reminder from Acme Corp about your upcoming appointment. Press 1 to confirm, Press 2 to reschedule."
-}
-},
-{
-"type": "digits_receive",
-"option": {"duration": 10000, "length": 1}
-},
-{
-"type": "branch",
-"option": {
-"target_ids": {
-"1": "confirmed",
-"2": "reschedule"
-},
-"default_target_id": "no_response"
-}
-},
-{
-"id": "confirmed",
-"type": "talk",
-"option": {"text": "Great! Your appointment is confirmed. Goodbye."}
-},
-{"type": "hangup"},
-{
-"id": "reschedule",
-"type": "talk",
-"option": {"text": "Please hold while we connect you to schedule a new time."}
-},
-{
-"type": "connect",
-"option": {
-"destinations": [{"type": "tel", "target": "+15551234567"}]
-}
-},
-{
-"id": "voicemail",
-"type": "talk",
-"option": {
-"text": "Hello, this is Acme Corp reminding you of your upcoming appointment. Please call us back at 555-123-4567 to confirm. Thank you."
-}
-},
-{"type": "hangup"},
-{
-"id": "no_response",
-"type": "goto",
-"option": {"target_id": "human_path", "loop_count": 2}
-},
-{"type": "hangup"}
-]
-}`
-
 const (
 	reminderText  = "Hello! This is a reminder from Acme Corp about your upcoming appointment. Press 1 to confirm, Press 2 to reschedule."
 	confirmedText = "Great! Your appointment is confirmed. Goodbye."
@@ -282,14 +200,27 @@ func (w *world) answer(people crowd, calls int) {
 
 // startReminder sets the scenario up with its documents as printed and runs it.
 func startReminder(t *testing.T, people crowd, numbers ...string) *world {
+	w := newReminder(t)
+	w.answer(people, 40)
+	w.remind(numbers...)
+	return w
+}
+
+// newReminder is a world with the scenario's flow and plan.
+func newReminder(t *testing.T) *world {
 	w := newWorld(t, `
 outplans: [{id: outplan-uuid, name: plan, source: {type: tel, target: "+15550001111"}, dial_timeout: 20000, try_interval: 500, max_try_count_0: 2}]
 `)
-	w.answer(people, 40)
-	flow := strings.Replace(reminderFlow, "{", `{"id": "campaign-flow-uuid",`, 1) // the scenario's own id
+	flow := strings.Replace(document(t, "flows/campaign-amd"), "{", `{"id": "campaign-flow-uuid",`, 1) // the scenario's own id
 	w.api("POST", "/v1/flows", flow, nil)
+	return w
+}
+
+// remind runs the scenario's campaign for numbers, at any hour.
+func (w *world) remind(numbers ...string) {
+	w.t.Helper()
 	var c resource.Campaign
-	w.api("POST", "/v1/campaigns", reminderCampaign, &c)
+	w.api("POST", "/v1/campaigns", document(w.t, "requests/campaign"), &c)
 	w.api("POST", "/v1/outdials", map[string]any{"id": "people", "campaign_id": c.ID}, nil)
 	var list []map[string]any
 	for _, n := range numbers {
@@ -302,7 +233,7 @@ outplans: [{id: outplan-uuid, name: plan, source: {type: tel, target: "+15550001
 		var stats campaign.Stats
 		w.api("GET", "/v1/campaigns/"+c.ID+"/stats", nil, &stats)
 		if stats.Placed != 0 || stats.Left != len(numbers) || stats.Status != "run" {
-			t.Fatalf("outside of the schedule: %+v", stats)
+			w.t.Fatalf("outside of the schedule: %+v", stats)
 		}
 		day := *c.Schedule
 		day.StartTime, day.EndTime, day.Days = "00:00", "23:59", nil
@@ -311,7 +242,6 @@ outplans: [{id: outplan-uuid, name: plan, source: {type: tel, target: "+15550001
 		}
 		w.api("PUT", "/v1/campaigns/"+c.ID, map[string]any{"schedule": day}, nil)
 	}
-	return w
 }
 
 func TestSeedCampaign(t *testing.T) {

@@ -9,48 +9,6 @@ import (
 	"offhook/resource"
 )
 
-// The bodies of the scenario "Multi-leg Conference Call".
-const (
-	conferenceCreation = `{
-"name": "Weekly Team Sync",
-"customer_id": "customer-uuid"
-}`
-	conferenceOrganizer = `{
-"source": {"type": "tel", "target": "+15551111111"},
-"destinations": [{"type": "tel", "target": "+15550000000"}],
-"actions": [
-{
-"type": "conference_join",
-"option": {
-"conference_id": "conf-uuid",
-"role": "moderator",
-"mute_on_join": false
-}
-}
-]
-}`
-	conferenceParticipant = `{
-"source": {"type": "tel", "target": "+15551111111", "name": "Team Sync"},
-"destinations": [{"type": "tel", "target": "+15552222222"}],
-"actions": [
-{
-"type": "talk",
-"option": {
-"text": "You are being connected to the Weekly Team Sync."
-}
-},
-{
-"type": "conference_join",
-"option": {
-"conference_id": "conf-uuid",
-"role": "participant",
-"mute_on_join": false
-}
-}
-]
-}`
-)
-
 // TestSeedConference runs the scenario as printed, then has a participant dial
 // in, and controls the conference through the API.
 func TestSeedConference(t *testing.T) {
@@ -59,18 +17,18 @@ flows: [{id: dial-in, actions: [{type: conference_join, option: {conference_id: 
 numbers: [{id: dial-in, number: "+15554444444", call_flow_id: dial-in}]
 `)
 	var room resource.Conference
-	w.api("POST", "/v1/conferences", conferenceCreation, &room)
+	w.api("POST", "/v1/conferences", document(t, "requests/conference"), &room)
 	if room.ID == "" || room.Status != "active" || room.ParticipantCount != 0 {
 		t.Fatalf("created %+v", room)
 	}
-	w.api("POST", "/v1/conferences", strings.Replace(conferenceCreation, "{", `{"id": "conf-uuid",`, 1), nil)
+	w.api("POST", "/v1/conferences", strings.Replace(document(t, "requests/conference"), "{", `{"id": "conf-uuid",`, 1), nil)
 
 	organizer := w.next(w.pickUp)
-	w.api("POST", "/v1/calls", conferenceOrganizer, nil)
+	w.api("POST", "/v1/calls", document(t, "flows/conference-organizer"), nil)
 	o := receiveOr(t, "the organizer is called", organizer)
 	w.hook("conference_participant_joined", `"participant_count":1`)
 	participant := w.next(w.pickUp)
-	w.api("POST", "/v1/calls", conferenceParticipant, nil)
+	w.api("POST", "/v1/calls", document(t, "flows/conference-participant"), nil)
 	a := receiveOr(t, "participant A is called", participant)
 	w.hook("conference_participant_joined", `"participant_count":2`)
 	receiveOr(t, "A hears the organizer", talk(o, a))

@@ -3,31 +3,28 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hajimehoshi/go-mp3"
 
+	"offhook/media/tone"
+	"offhook/media/wav"
 	"offhook/resource"
+	"offhook/speech"
 )
 
 // The scenarios of testdata/flows and testdata/requests as printed, with programs of others in every
 // role: baresip talks, presses keys by RFC 4733 and writes down what it hears;
 // sipp sends what it hears back, so that who hears itself has been heard, or
 // plays a tone, and presses keys by INFO.
-
-// document is a file of testdata: flows/NAME or requests/NAME.
-func document(t *testing.T, name string) string {
-	t.Helper()
-	raw, err := os.ReadFile("../../testdata/" + name + ".json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(raw)
-}
 
 // softphoneAt has a softphone behind the carrier, at a number.
 func (w *world) softphoneAt(t *testing.T, number string, l line) *softphone {
@@ -289,4 +286,103 @@ func TestOutsideQueue(t *testing.T) {
 	agent.do("hangup", "")
 	c.comesTo("anna", "available")
 	told(t, c.world, "queuecall_done", `"service_agent_id":"anna"`)
+}
+
+// A campaign reaches a person, who presses 1 while the reminder is spoken, and an
+// answering machine, which records what is said after its beep, whole.
+func TestOutsideCampaign(t *testing.T) {
+	slow(t)
+	t.Parallel()
+	w := newReminder(t)
+	hello, _ := w.greeting(t, "Hello?", 0)
+	greeting, end := w.greeting(t, "Hi, you have reached the Miller family. Please leave a message after the tone.", 300*time.Millisecond)
+	person := w.softphoneAt(t, "+15550100001", line{file: hello})
+	machine := w.softphoneAt(t, "+15550100002", line{file: greeting})
+	w.remind("+15550100001", "+15550100002")
+	person.wait("the reminder is heard", func() bool {
+		pcm, _ := person.recording()
+		return len(pcm) > 8000 && !silent(pcm[len(pcm)-8000:])
+	})
+	person.do("sndcode", "1")
+	person.until("CALL_CLOSED", 1)
+	heard, _ := person.recording()
+	_, after := w.whole(t, heard, reminderText, 0)
+	w.whole(t, heard, confirmedText, after)
+	machine.until("CALL_CLOSED", 1)
+	recorded, _ := machine.recording()
+	from, _ := w.whole(t, recorded, voicemailText, 0)
+	// Both tapes end with the call; the one of what it says tells where the beep
+	// ended on the other.
+	beep := end - (len(machine.spoken()) - len(recorded))
+	if gap := (from - beep) / 8; gap < 0 || gap > 600 {
+		t.Errorf("the message began %d ms after the beep", gap)
+	}
+	for number, result := range map[string]string{"15550100001": "human", "15550100002": "machine"} {
+		told(t, w, "campaigncall_updated", fmt.Sprintf("%q:%q", "outdial_target_id", number), fmt.Sprintf("%q:%q", "amd_result", result), `"status":"done"`)
+	}
+}
+
+// greeting is a file with what somebody says who answers, a beep, and a minute of
+// silence; end is the sample at which the beep ends.
+func (w *world) greeting(t *testing.T, text string, beep time.Duration) (name string, end int) {
+	t.Helper()
+	clip, err := w.server.speech.Synthesize(t.Context(), speech.Request{Text: text, Language: "en-GB"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pcm := make([]int16, 8000/2, 8000*90)
+	pcm = append(append(pcm, samples(clip)...), make([]int16, 8000/4)...)
+	if beep > 0 {
+		end = len(pcm) + int(beep.Seconds()*8000)
+		_ = tone.New(8000, tone.Spec{Hz1: 1400, Level: -15}).ReadFrame(pcm[len(pcm):end])
+	}
+	pcm = append(pcm[:max(end, len(pcm))], make([]int16, 8000*60)...)
+	name = filepath.Join(t.TempDir(), "greeting.wav")
+	f, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	out, err := wav.NewWriter(f, 8000, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(out.Write(pcm), out.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return name, end
+}
+
+// whole finds a whole text on a tape after a sample and says where it began and
+// ended. Of its sound a fifth may differ: what comes late is concealed.
+func (w *world) whole(t *testing.T, heard []int16, text string, after int) (from, to int) {
+	t.Helper()
+	clip, err := w.server.speech.Synthesize(t.Context(), speech.Request{Text: text})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := samples(clip)
+	const part = 2400 // 300 ms
+	if len(want) < part {
+		t.Fatalf("%q is too short", text)
+	}
+	from = locate(heard, want[:part], after, len(heard))
+	if from < 0 {
+		t.Fatalf("not heard: %q", text)
+	}
+	to, missed := from, 0
+	for piece := range slices.Chunk(want, part) {
+		at := locate(heard, piece, to-240, to+480)
+		if at < 0 {
+			at = to
+			if !silent(piece) {
+				missed += len(piece)
+			}
+		}
+		to = at + len(piece)
+	}
+	if missed > len(want)/5 {
+		t.Errorf("%d of %d ms differ from %q", missed/8, len(want)/8, text)
+	}
+	return from, to
 }

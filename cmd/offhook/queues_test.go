@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -117,12 +116,8 @@ queues:
 		fmt.Fprintf(&b, "- {id: %s, name: %s, tag_ids: [support], addresses: [{type: extension, target: \"%d\"}]}\n", a, a, 1001+i)
 	}
 	c := &centre{newWorld(t, b.String()), t}
-	ivr, err := os.ReadFile("../../testdata/flows/ivr-queue.json")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var f resource.Flow
-	c.api("POST", "/v1/flows", string(ivr), &f)
+	c.api("POST", "/v1/flows", document(t, "flows/ivr-queue"), &f)
 	c.api("POST", "/v1/numbers", map[string]any{"number": "+15550000000", "call_flow_id": f.ID}, nil)
 	return c
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"testing"
 
 	"offhook/call/phone"
@@ -10,57 +11,22 @@ import (
 	"offhook/resource"
 )
 
-// clickToCall is the body of the scenario "Click-to-Call with Recording".
-const clickToCall = `{
-"source": {
-"type": "tel",
-"target": "+15551234567",
-"name": "Acme Support"
-},
-"destinations": [
-{
-"type": "tel",
-"target": "+15559876543"
+// document is a file of testdata: flows/NAME or requests/NAME.
+func document(t *testing.T, name string) string {
+	t.Helper()
+	raw, err := os.ReadFile("../../testdata/" + name + ".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
 }
-],
-"early_execution": false,
-"actions": [
-{
-"type": "talk",
-"option": {
-"text": "Hello! Thank you for requesting a callback from Acme Corp. Please hold while we connect you to an agent.",
-"language": "en-US"
-}
-},
-{
-"type": "record_start",
-"option": {
-"direction": "both",
-"format": "mp3"
-}
-},
-{
-"type": "connect",
-"option": {
-"source": {"type": "tel", "target": "+15551234567"},
-"destinations": [
-{"type": "tel", "target": "+15552222222"}
-],
-"ring_timeout": 30000
-}
-},
-{
-"type": "record_stop"
-}
-]
-}`
 
 func TestSeedClickToCall(t *testing.T) {
 	w := newWorld(t, "")
 	visitor := w.next(w.pickUp)
 	agent := w.next(w.pickUp)
 	var placed struct{ Calls []resource.Call }
-	w.api("POST", "/v1/calls", clickToCall, &placed)
+	w.api("POST", "/v1/calls", document(t, "flows/click-to-call"), &placed)
 	if len(placed.Calls) != 1 || placed.Calls[0].Status != "dialing" {
 		t.Fatalf("placed %+v", placed)
 	}
@@ -103,24 +69,12 @@ func talk(from, to *phone.Call) <-chan struct{} {
 	return e.hears(20)
 }
 
-// screening is the flow of the scenario "Call Screening with Whisper".
-const screening = `{
-"actions": [
-{"type": "talk", "option": {"text": "Please state your name after the beep."}},
-{"type": "record_voice", "option": {"duration": 5000, "silence_timeout": 2000, "variable_name": "caller_name_recording"}},
-{"type": "talk", "option": {"text": "Thank you. Please hold while we connect you."}},
-{"type": "moh_start", "option": {"music_class": "default"}},
-{"type": "connect", "option": {
-"destinations": [{"type": "tel", "target": "+15552222222"}],
-"whisper": {"enabled": true, "message": "You have a call from:", "play_recording": "{{caller_name_recording}}", "accept_key": "1", "reject_key": "2"}}}
-]}`
-
 func TestSeedScreening(t *testing.T) {
 	for _, key := range []string{"1", "2"} {
 		t.Run("key "+key, func(t *testing.T) {
 			w := newWorld(t, "")
 			var f resource.Flow
-			w.api("POST", "/v1/flows", screening, &f)
+			w.api("POST", "/v1/flows", document(t, "flows/call-screening"), &f)
 			w.api("POST", "/v1/numbers", map[string]any{"number": "+15550000000", "call_flow_id": f.ID}, nil)
 			agent := w.next(w.pickUp)
 			caller := w.dial("+15550000000")
@@ -169,11 +123,7 @@ numbers: [{id: desk, number: "+15550000000", call_flow_id: desk}]
 		ConsultCallID string `json:"consult_call_id"`
 		Status        string `json:"status"`
 	}
-	w.api("POST", "/v1/calls/"+callOfA+"/transfer", `{
-"type": "attended",
-"destination": {"type": "tel", "target": "+15553333333"},
-"context": {"customer_id": "cust-123", "issue": "billing dispute", "notes": "Customer called about incorrect charge on invoice #456"}
-}`, &transfer)
+	w.api("POST", "/v1/calls/"+callOfA+"/transfer", document(t, "requests/transfer"), &transfer)
 	if transfer.Status != "consulting" || transfer.ConsultCallID == "" {
 		t.Fatalf("transfer %+v", transfer)
 	}

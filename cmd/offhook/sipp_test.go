@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -72,7 +73,7 @@ func (r sippRun) start(t *testing.T) *sippProcess {
 	}
 	args := []string{
 		"-sf", scenario, "-nostdin", "-nd", "-m", strconv.Itoa(times),
-		"-i", from, "-p", strconv.Itoa(p.port), "-mi", "127.0.0.1", "-timeout", strconv.Itoa(int(sippTime.Seconds())), "-timeout_error",
+		"-i", from, "-p", strconv.Itoa(p.port), "-timeout", strconv.Itoa(int(sippTime.Seconds())), "-timeout_error",
 		"-trace_err", "-error_file", p.fault,
 	}
 	for name, value := range map[string]string{"-s": r.user, "-au": r.account, "-ap": r.password} {
@@ -80,13 +81,12 @@ func (r sippRun) start(t *testing.T) *sippProcess {
 			args = append(args, name, value)
 		}
 	}
-	keys := map[string]string{"rtp": "9", "from": "sipp"}
+	keys, media := map[string]string{"rtp": "9", "from": "sipp"}, "127.0.0.1"
 	for name, value := range r.keys {
 		keys[name] = value
 	}
 	if r.echo || r.says > 0 {
-		keys["rtp"] = strconv.Itoa(freePort(t))
-		args = append(args, "-mp", keys["rtp"])
+		media = nextAddress()
 	}
 	if r.echo {
 		args = append(args, "-rtp_echo")
@@ -96,6 +96,7 @@ func (r sippRun) start(t *testing.T) *sippProcess {
 			t.Fatal(err)
 		}
 	}
+	args = append(args, "-mi", media)
 	for name, value := range keys {
 		args = append(args, "-key", name, value)
 	}
@@ -118,6 +119,16 @@ func (r sippRun) start(t *testing.T) *sippProcess {
 		p.listens(map[bool]string{false: "udp", true: "tcp"}[r.tcp])
 	}
 	return p
+}
+
+// addresses counts the addresses given out.
+var addresses atomic.Uint32
+
+// nextAddress is an address of the loopback that nobody else in this test has:
+// sipp wants two ports for its sound, and gives up when one is taken.
+func nextAddress() string {
+	n := addresses.Add(1)
+	return fmt.Sprintf("127.%d.%d.%d", 1+os.Getpid()%250, n/250, 1+n%250)
 }
 
 // toneFile is a second of a tone in PCMU.
