@@ -121,17 +121,22 @@ func (s *Service) liveOf(spec *Spec) *realtime.Options {
 // warmFor is how long a connection stays open without use.
 const warmFor = time.Minute
 
-// Warm opens a connection to the model, unless there was one a minute ago, so
-// that the first turn need not wait for it. It does not block.
+// Warm opens connections to the model, the recogniser and the voice, unless it
+// did a minute ago, so that the first turn need not wait for them. It does not
+// block.
 func (s *Service) Warm() {
 	now := time.Now().UnixNano()
-	if last := s.warmed.Load(); s.cfg.Model.URL == "" || now-last < int64(warmFor) || !s.warmed.CompareAndSwap(last, now) {
+	if last := s.warmed.Load(); now-last < int64(warmFor) || !s.warmed.CompareAndSwap(last, now) {
 		return
 	}
 	go func() { // it ends by itself; nobody waits for it
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
-		s.model.Warm(ctx)
+		var all sync.WaitGroup
+		for _, engine := range []any{s.model, s.cfg.Ear, s.cfg.Voice} {
+			all.Go(func() { speech.Warm(ctx, engine) })
+		}
+		all.Wait()
 	}()
 }
 

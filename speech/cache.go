@@ -57,6 +57,9 @@ func NewCache(next Synthesizer, dir string, maxBytes int64) *Cache {
 	return c
 }
 
+// Warm implements Warmer for the engine behind the cache.
+func (c *Cache) Warm(ctx context.Context) { Warm(ctx, c.next) }
+
 // Close stops what is being synthesised and waits until the disk is quiet.
 func (c *Cache) Close() {
 	c.cancel()

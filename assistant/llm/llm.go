@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"offhook/outbound"
+	"offhook/speech"
 )
 
 // Options set up a client.
@@ -96,18 +97,7 @@ func (c *Client) Model() string { return c.opt.Model }
 
 // Warm opens a connection, so that the first request need not.
 func (c *Client) Warm(ctx context.Context) {
-	if c.opt.URL == "" {
-		return
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.opt.URL+"/models", nil)
-	if err != nil {
-		return
-	}
-	c.authorize(req)
-	if res, err := c.opt.Client.Do(req); err == nil {
-		_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 1<<20))
-		_ = res.Body.Close()
-	}
+	speech.Touch(ctx, c.opt.Client, c.opt.URL, c.opt.APIKey)
 }
 
 func (c *Client) authorize(req *http.Request) {

@@ -74,6 +74,11 @@ func (e *Engine) Name() string {
 	return "openai/" + e.url + "/" + e.opt.Model + "/" + e.opt.Voice
 }
 
+// Warm implements speech.Warmer.
+func (e *Engine) Warm(ctx context.Context) {
+	speech.Touch(ctx, e.opt.Client, strings.TrimRight(e.opt.URL, "/"), e.opt.APIKey)
+}
+
 // rawRate is the rate of the endpoint's pcm format, 16 bits little-endian mono.
 const rawRate = 24000
 

@@ -20,6 +20,7 @@ import (
 	"offhook/media/vad"
 	"offhook/media/wav"
 	"offhook/outbound"
+	"offhook/speech"
 	"offhook/speech/stt"
 )
 
@@ -74,6 +75,11 @@ func New(o Options) *Engine {
 
 // Name implements stt.Engine.
 func (e *Engine) Name() string { return "openai" }
+
+// Warm implements speech.Warmer.
+func (e *Engine) Warm(ctx context.Context) {
+	speech.Touch(ctx, e.opt.Client, strings.TrimRight(e.opt.URL, "/"), e.opt.APIKey)
+}
 
 // Open implements stt.Engine. It connects to nothing yet.
 func (e *Engine) Open(_ context.Context, o stt.Options) (stt.Stream, error) {
