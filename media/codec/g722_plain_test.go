@@ -73,3 +73,59 @@ func FuzzG722(f *testing.F) {
 		comparePlain(t, pcm, data, 160)
 	})
 }
+
+// TestContinue hands a stream from encoder to encoder at every frame: the codes
+// are those of one encoder.
+func TestContinue(t *testing.T) {
+	pcm := signals()["bursts"]
+	for name, newEncoder := range map[string]func() Encoder{
+		"this processor's": newG722Encoder,
+		"plain":            func() Encoder { return newPlainEncoder() },
+	} {
+		one, now := newEncoder(), newEncoder()
+		want, got := make([]byte, 160), make([]byte, 160)
+		for at := 0; at+320 <= len(pcm); at += 320 {
+			next := newEncoder()
+			next.Encode(got, pcm[len(pcm)-320-at:]) // something else before
+			next.(Continuer).Continue(now)
+			now = next
+			one.Encode(want, pcm[at:at+320])
+			now.Encode(got, pcm[at:at+320])
+			if !bytes.Equal(got, want) {
+				t.Fatalf("%s: frame %d differs", name, at/320)
+			}
+		}
+	}
+}
+
+// TestJoin has an encoder join a stream that only a decoder has heard, halfway,
+// and looks that the peer hears no bang.
+func TestJoin(t *testing.T) {
+	coded := speech(t)
+	for name, c := range map[string]struct {
+		encoder Encoder
+		decoder func() Decoder
+	}{
+		"this processor's": {newG722Encoder(), newG722Decoder},
+		"plain":            {newPlainEncoder(), func() Decoder { return newPlainDecoder() }},
+	} {
+		whole := make([]int16, 2*len(coded))
+		c.decoder().Decode(whole, coded)
+		peer, between, heard := c.decoder(), c.decoder(), make([]int16, 2*len(coded))
+		const at = 90 * 160
+		peer.Decode(heard, coded[:at])
+		between.Decode(heard[2*(at-16*160):], coded[at-16*160:at])
+		c.encoder.(Continuer).Join(between, heard[2*at-320:2*at])
+		rest := make([]int16, 2*len(coded)-2*at)
+		between.Decode(rest, coded[at:])
+		again := make([]byte, len(coded)-at)
+		c.encoder.Encode(again, rest)
+		peer.Decode(heard[2*at:], again)
+		const delay = 22
+		for i := 2*at + 2*delay; i < len(heard); i++ {
+			if off := int(heard[i]) - int(whole[i-delay]); off > 3000 || off < -3000 {
+				t.Fatalf("%s: %d is heard for %d, %d samples after", name, heard[i], whole[i-delay], i-2*at)
+			}
+		}
+	}
+}
