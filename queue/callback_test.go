@@ -195,6 +195,9 @@ func TestCallbackKeepsItsPlace(t *testing.T) {
 		d.promise("b")
 		time.Sleep(time.Minute)
 		d.Resume(first)
+		if s, _ := d.Stats("c", "q"); s.Callbacks != 2 || s.Waiting != 2 || s.LongestWait != 0 {
+			t.Errorf("stats %+v", s)
+		}
 		if got := d.Place("c", first.ID); got != 1 {
 			t.Errorf("place %d", got)
 		}

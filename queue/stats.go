@@ -96,10 +96,11 @@ func (f *floor) callbacks(queueID string) (n int) {
 	return n
 }
 
-// longestWait is how long the first in a line has waited.
+// longestWait is how long the first in a line has waited who is on the line: who
+// is called back may do something else meanwhile.
 func (f *floor) longestWait(now time.Time, queueID string) time.Duration {
-	if first := f.line.InLine(queueID); len(first) > 0 {
-		if v := f.visits[first[0]]; v != nil {
+	for _, id := range f.line.InLine(queueID) {
+		if v := f.visits[id]; v != nil && !v.back {
 			return now.Sub(v.arrived)
 		}
 	}
