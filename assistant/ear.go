@@ -49,6 +49,8 @@ type ear struct {
 	paused time.Time // when it stopped us
 	firm   bool      // it was told as firm, or is a sound that goes on after a cut
 	cut    bool      // it follows a cut
+
+	wordy atomic.Bool // there were words before the last cut
 }
 
 // phrase is one stretch of speech on its way through the recogniser.
@@ -142,7 +144,8 @@ func (e *ear) begin(cut bool) {
 
 // doubtful reports whether a sound that goes on may be noise, so that the
 // recogniser must decide what it has: when it has stopped us, after the last
-// words of it, and now and then when there are none.
+// words of it, and now and then when there are none. Engines without partial
+// results get long speech in long pieces.
 func (e *ear) doubtful(now time.Time) bool {
 	quiet, words := now.Sub(e.began), e.ready.words.Load()
 	if words != 0 {
@@ -151,7 +154,7 @@ func (e *ear) doubtful(now time.Time) bool {
 	switch {
 	case quiet < e.times.Doubt:
 		return false
-	case words != 0, e.cut, !e.paused.IsZero() && now.Sub(e.paused) >= e.times.Doubt:
+	case words != 0, e.cut && !e.wordy.Load(), !e.paused.IsZero() && now.Sub(e.paused) >= e.times.Doubt:
 		return true
 	}
 	return quiet >= 3*e.times.Doubt
@@ -184,7 +187,11 @@ func (e *ear) prepare(ctx context.Context) {
 			p.drain(ctx) // nobody may have spoken yet
 		}
 		<-before
-		e.tell(ctx, sign{kind: said, text: strings.Join(p.texts, " "), voice: p.ended, known: time.Now(), err: err, cut: p.cut})
+		text := strings.Join(p.texts, " ")
+		if p.cut {
+			e.wordy.Store(text != "")
+		}
+		e.tell(ctx, sign{kind: said, text: text, voice: p.ended, known: time.Now(), err: err, cut: p.cut})
 	})
 }
 

@@ -84,6 +84,25 @@ func TestBargeIn(t *testing.T) {
 	})
 }
 
+// TestMonologue lets the party speak for long without a pause to an engine that
+// tells words at the end: it is given few pieces, and nobody talks over it.
+func TestMonologue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t, always("Fine."))
+		defer s.over(t)
+		s.party.waitFor(t, true)
+		s.party.waitFor(t, false)
+		s.party.says(hello, 20*time.Second)
+		begin := time.Now()
+		if answered := s.party.waitFor(t, true).Sub(begin); answered < 20*time.Second || answered > 21*time.Second {
+			t.Errorf("answered after %v", answered)
+		}
+		if words := strings.Count(s.model.last()[2].Content, "hello"); words < 2 || words > 5 {
+			t.Errorf("it was heard in %d pieces", words)
+		}
+	})
+}
+
 // TestBackchannel hums and coughs into an answer.
 func TestBackchannel(t *testing.T) {
 	for _, c := range []struct {
