@@ -20,12 +20,12 @@ type Config struct {
 	SpeechBelowPeak     float64 `json:"speech_below_peak_db" unit:"dB" default:"16" min:"3" max:"40" help:"sound so far under the loudest voice on the line is background: television, other talkers, music"`
 	CoreBelowPeak       float64 `json:"core_below_peak_db" unit:"dB" default:"9" min:"2" max:"30" help:"an utterance has a core within this of the loudest voice; what never gets so near is somebody else"`
 	CoreNearPeak        float64 `json:"core_near_peak_db" unit:"dB" default:"5" min:"1" max:"30" help:"with others talking behind, cores are nearer to the loudest voice, but not nearer than this"`
-	CoreAboveBackground float64 `json:"core_above_background_db" unit:"dB" default:"10" min:"-60" max:"30" help:"talk behind seldom exceeds its mean level by this"`
+	CoreAboveBackground float64 `json:"core_above_background_db" unit:"dB" default:"11" min:"-60" max:"30" help:"talk behind seldom exceeds its mean level by this"`
 	BackgroundDepth     float64 `json:"background_depth_db" unit:"dB" default:"30" min:"10" max:"60" help:"sound so far under the loudest voice is a pause, not talk behind"`
 	CoreMargin          float64 `json:"core_margin_ms" unit:"ms" default:"240" min:"20" max:"2000" help:"sound so far from every core is background; weak syllables are nearer"`
 	BackgroundSpread    float64 `json:"background_spread" unit:"standard deviations" default:"1.5" min:"0" max:"5" help:"speech must be so far above the mean level of the background"`
 	SpeechAboveFloor    float64 `json:"speech_above_floor_db" unit:"dB" default:"6" min:"1" max:"30" help:"steady noise stays within this of its own floor"`
-	SpeechMinLevel      float64 `json:"speech_min_level_dbov" unit:"dBov" default:"-52" min:"-80" max:"-10" help:"comfort noise and line noise are below, the quietest voices above"`
+	SpeechMinLevel      float64 `json:"speech_min_level_dbov" unit:"dBov" default:"-50" min:"-80" max:"-10" help:"comfort noise and line noise are below, the quietest voices above"`
 	Voicing             float64 `json:"voicing" unit:"correlation" default:"0.5" min:"0.1" max:"0.99" help:"periodicity of a frame with a voice in it; clicks, rustling and breath are below"`
 	OnsetVoiced         float64 `json:"onset_voiced_ms" unit:"ms" default:"60" min:"20" max:"500" help:"the least voiced sound that makes an utterance; a dropped receiver has none"`
 	Bridge              float64 `json:"bridge_ms" unit:"ms" default:"200" min:"20" max:"1000" help:"stop consonants, weak syllables and two lost packets fall between parts of one utterance"`
@@ -43,7 +43,7 @@ type Config struct {
 	LongTalk      float64 `json:"long_talk_ms" unit:"ms" default:"3400" min:"200" max:"20000" help:"an answer from this length on is long: a receptionist's"`
 
 	RepeatFirst     float64 `json:"repeat_first_ms" unit:"ms" default:"800" min:"0" max:"5000" help:"a first utterance of up to this length may be repeated: hello? hello?"`
-	RepeatSecond    float64 `json:"repeat_second_ms" unit:"ms" default:"560" min:"0" max:"5000" help:"the longest second utterance that counts as a repetition"`
+	RepeatSecond    float64 `json:"repeat_second_ms" unit:"ms" default:"500" min:"0" max:"5000" help:"the longest second utterance that counts as a repetition"`
 	RepeatLonger    float64 `json:"repeat_longer_ms" unit:"ms" default:"80" min:"0" max:"5000" help:"a repetition is the same word: it is longer than the first by this at most; a machine's hello is followed by a sentence"`
 	ClearBackground float64 `json:"clear_background_db" unit:"dB" default:"24" min:"0" max:"100" help:"and what is heard besides is in the mean so far under the voice: no talk behind"`
 	RepeatPause     float64 `json:"repeat_pause_ms" unit:"ms" default:"760" min:"100" max:"5000" help:"the shortest pause before a repetition; those inside a greeting are shorter"`
@@ -55,10 +55,10 @@ type Config struct {
 	ReceptionQuiet  float64 `json:"reception_quiet_ms" unit:"ms" default:"760" min:"20" max:"4000" help:"the least silence that ends a long greeting at the limit; pauses between a machine's sentences are mostly shorter"`
 	ReceptionRest   float64 `json:"reception_rest" unit:"times" default:"2" min:"0" max:"20" help:"the silence that ends a long greeting is so many times its longest pause; after several pauses of one length, one more like them is no end"`
 
-	LimitMachine      float64 `json:"limit_machine_ms" unit:"ms" default:"1700" min:"200" max:"20000" help:"at the limit, a greeting of this length that no silence has ended yet is a machine's"`
+	LimitMachine      float64 `json:"limit_machine_ms" unit:"ms" default:"1500" min:"200" max:"20000" help:"at the limit, a greeting of this length that no silence has ended yet is a machine's"`
 	LimitQuiet        float64 `json:"limit_quiet_ms" unit:"ms" default:"300" min:"20" max:"4000" help:"at the limit, so much silence after a shorter answer is enough for a person"`
 	LimitSilence      float64 `json:"limit_silence_ms" unit:"ms" default:"1100" min:"20" max:"4000" help:"at the limit, so much silence after an answer of any length is enough for a person: few machines pause for so long between sentences"`
-	LimitShort        float64 `json:"limit_short_ms" unit:"ms" default:"1000" min:"20" max:"20000" help:"phrases of up to this length are a person's who says hello again"`
+	LimitShort        float64 `json:"limit_short_ms" unit:"ms" default:"800" min:"20" max:"20000" help:"phrases of up to this length are a person's who says hello again"`
 	LimitShortSilence float64 `json:"limit_short_silence_ms" unit:"ms" default:"700" min:"20" max:"4000" help:"at the limit, so much silence after such phrases is enough for a person"`
 	LateOnset         float64 `json:"late_onset_ms" unit:"ms" default:"3400" min:"500" max:"20000" help:"people answer sooner; one who begins later and still talks at the limit is a machine after music or a silence"`
 

@@ -128,11 +128,13 @@ func (d *Detector) atLimit(ended bool) {
 	switch {
 	case !ended && d.beeps():
 		d.decideAs(Machine, CauseBeep)
+	case quiet >= frames(d.c.LimitShortSilence) && t.longest <= frames(d.c.LimitShort):
+		d.decideAs(Human, cause(CauseShortAtEnd))
 	case d.long(span) && d.rests():
 		d.decideAs(Human, cause(CauseEndOfTurn))
 	case d.long(span):
 		d.decideAs(Machine, cause(CauseLongTalk))
-	case quiet >= frames(d.c.LimitSilence), quiet >= frames(d.c.LimitShortSilence) && t.longest <= frames(d.c.LimitShort):
+	case quiet >= frames(d.c.LimitSilence):
 		d.decideAs(Human, cause(CauseShortAtEnd))
 	case span >= frames(d.c.LimitMachine):
 		d.decideAs(Machine, cause(CauseLateTalk))
