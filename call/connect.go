@@ -48,21 +48,21 @@ type ConnectResult struct {
 // answered, with an error only when the call itself has ended.
 func (c *Call) Connect(ctx context.Context, o ConnectOptions) (ConnectResult, error) {
 	res := &ConnectResult{}
-	callee, err := c.meet(ctx, &o, res)
-	if callee == nil {
+	mine, err := c.meet(ctx, &o, res)
+	if mine == nil {
 		return *res, err
 	}
-	err = c.talk(ctx, callee)
+	err = mine.sitOut(ctx)
 	if err == nil && o.RelayReason {
 		c.relay(CauseOf(ReasonNormal))
 	}
 	return *res, err
 }
 
-// meet is Connect until somebody is there to talk to; nil when nobody is. It is
-// a function of its own because what it has on the stack would stay there as
-// long as the conversation lasts.
-func (c *Call) meet(ctx context.Context, o *ConnectOptions, res *ConnectResult) (*Call, error) {
+// meet is Connect until the conversation; nil when there is none. It is a
+// function of its own because what it has on the stack would stay there as long
+// as the conversation lasts.
+func (c *Call) meet(ctx context.Context, o *ConnectOptions, res *ConnectResult) (*seat, error) {
 	var callee *Call
 	callee, *res = c.reach(ctx, o)
 	if callee == nil {
@@ -75,14 +75,7 @@ func (c *Call) meet(ctx context.Context, o *ConnectOptions, res *ConnectResult) 
 		}
 		return nil, nil
 	}
-	if err := c.Answer(ctx); err != nil {
-		callee.Hangup(CauseOf(ReasonNormal))
-		return nil, err
-	}
-	if o.Talking != nil {
-		o.Talking(callee)
-	}
-	return callee, nil
+	return c.sitWith(ctx, callee, o.Talking)
 }
 
 // reach gets somebody to talk to: it rings, and lets the callee hear the
@@ -145,37 +138,39 @@ func (c *Call) relay(cause Cause) {
 	c.Hangup(cause)
 }
 
-// talk seats both in a conversation and returns when the caller has left it.
-func (c *Call) talk(ctx context.Context, callee *Call) error {
-	mine, err := c.sitWith(callee)
-	if err != nil {
-		return err
-	}
-	select {
-	case <-mine.left:
-	case <-ctx.Done():
-		mine.leave()
-	}
-	return context.Cause(ctx)
-}
-
-// sitWith seats both in a conversation and returns the call's own seat. When
-// there is none, the callee is hung up.
-func (c *Call) sitWith(callee *Call) (*seat, error) {
+// sitWith seats both in a conversation and answers the caller. They sit before
+// the answer, so that nothing of the first words is lost, and a phone that acts
+// on the answer finds them there. begun may be nil.
+func (c *Call) sitWith(ctx context.Context, callee *Call, begun func(callee *Call)) (mine *seat, err error) {
 	v := c.x.newConversation()
 	arrived := v.expect()
-	mine, err := v.join(c)
+	defer arrived()
+	if mine, err = v.join(c); err == nil {
+		if theirs, err := v.join(callee); err == nil {
+			callee.endWith(theirs)
+		}
+		if err = c.Answer(ctx); err != nil {
+			mine.leave()
+		}
+	}
 	if err != nil {
-		arrived()
 		callee.Hangup(CauseOf(ReasonNormal))
 		return nil, err
 	}
-	theirs, err := v.join(callee)
-	arrived()
-	if err == nil {
-		callee.endWith(theirs)
+	if begun != nil {
+		begun(callee)
 	}
 	return mine, nil
+}
+
+// sitOut returns when the seat has been given up; when ctx ends, it gives it up.
+func (s *seat) sitOut(ctx context.Context) error {
+	select {
+	case <-s.left:
+	case <-ctx.Done():
+		s.leave()
+	}
+	return context.Cause(ctx)
 }
 
 // endWith hangs a callee up when it has left its conversation: it has no flow

@@ -48,12 +48,16 @@ func (c *Call) refer(req *sipmsg.Request) (int, string) {
 
 // transferable says why the call can't be transferred now, nil when it can.
 func (c *Call) transferable() error {
-	s, p := c.seatNow(), c.placeNow()
-	switch {
-	case s != nil && c.x.transferring(s.conversation()):
-		return errTransferring
-	case s == nil && p == nil:
+	var v *conversation
+	if s := c.seatNow(); s != nil {
+		v = s.conversation()
+	} else if c.placeNow() == nil {
 		return errAlone
+	}
+	c.x.transfers.mu.Lock()
+	defer c.x.transfers.mu.Unlock()
+	if c.x.transfers.busy(c, v) {
+		return errTransferring
 	}
 	return nil
 }

@@ -34,11 +34,11 @@ func (x *Exchange) Ring(ctx context.Context, o RingOptions) (*Call, Cause) {
 // conversation or ctx ends. The other call has no flow of its own: it ends with
 // the conversation, or at once when that can't be.
 func (c *Call) TalkWith(ctx context.Context, other *Call) error {
-	if err := c.Answer(ctx); err != nil {
-		other.Hangup(CauseOf(ReasonNormal))
+	mine, err := c.sitWith(ctx, other, nil)
+	if err != nil {
 		return err
 	}
-	return c.talk(ctx, other)
+	return mine.sitOut(ctx)
 }
 
 // WatchKeys gives each key that the party presses from now on, until stop is

@@ -42,36 +42,33 @@ type transfers struct {
 	live map[string]*Handover // by customer and id
 }
 
-// begin makes a transfer known, unless somebody is transferring the same
-// conversation.
+// begin makes a transfer known, unless there is one of the same conversation or
+// by the same transferer.
 func (t *transfers) begin(h *Handover) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, other := range t.live {
-		if other.talk == h.talk || other.transferer == h.transferer {
-			return errTransferring
-		}
+	if t.busy(h.transferer, h.talk) {
+		return errTransferring
 	}
 	t.live[callKey(h.row.CustomerID, h.row.ID)] = h
 	return nil
+}
+
+// busy reports whether a call transfers, or somebody a conversation. The caller
+// holds the lock.
+func (t *transfers) busy(c *Call, v *conversation) bool {
+	for _, h := range t.live {
+		if h.transferer == c || h.talk == v {
+			return true
+		}
+	}
+	return false
 }
 
 func (t *transfers) end(h *Handover) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.live, callKey(h.row.CustomerID, h.row.ID))
-}
-
-// transferring reports whether somebody is transferring a conversation.
-func (x *Exchange) transferring(v *conversation) bool {
-	x.transfers.mu.Lock()
-	defer x.transfers.mu.Unlock()
-	for _, t := range x.transfers.live {
-		if t.talk == v {
-			return true
-		}
-	}
-	return false
 }
 
 // FindTransfer returns a transfer that is not over.
@@ -131,16 +128,25 @@ func (c *Call) handover(o TransferOptions) (*Handover, error) {
 		return t, c.x.transfers.begin(t)
 	}
 	t.talk = c.x.newConversation()
-	if err := c.x.transfers.begin(t); err != nil {
-		return nil, err
-	}
-	kept, err := place.Keep()
+	kept, err := t.keep(place)
 	if err != nil {
-		c.x.transfers.end(t)
+		t.talk.expect()() // which closes it
 		return nil, err
 	}
 	t.audience = &occupant{talk: t.talk, transferer: c, kept: kept, blind: o.Blind, stays: o.Progress != nil && kept.Invites()}
 	return t, nil
+}
+
+// keep makes the transfer known and keeps the place that it is about.
+func (t *Handover) keep(place Place) (Kept, error) {
+	if err := t.x.transfers.begin(t); err != nil {
+		return nil, err
+	}
+	kept, err := place.Keep()
+	if err != nil {
+		t.x.transfers.end(t)
+	}
+	return kept, err
 }
 
 // contextHeaders are the header fields that carry a transfer's context to the

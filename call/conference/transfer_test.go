@@ -182,6 +182,10 @@ func TestRemovedWhileConsulting(t *testing.T) {
 	m.transfer(m.bob, call.TransferOptions{})
 	dan := m.arrives()
 	matrix(t, "consulting", map[*party]string{m.bob: "dan", dan: "bob", m.ann: ""})
+	var refused *sip.StatusError
+	if err := m.bob.Refer(t.Context(), "sip:ann@"+m.addr.String(), "", func(int) {}); !errors.As(err, &refused) || refused.Status != 491 {
+		t.Errorf("REFER while consulting: %v, want 491", err)
+	}
 	must(t, m.rooms.Kick(t.Context(), customer, m.bob.stay.ID))
 	wait(t, "dan is let go", dan.Done())
 	if r := m.result(); r != "joined" {
