@@ -45,6 +45,10 @@ type hook struct {
 
 const testKey = "test-key"
 
+// patience bounds every wait for something that must happen: a machine that is
+// ten times slower than ours passes.
+const patience = 60 * time.Second
+
 // newWorld starts an offhook. resources is a provisioning document in YAML; a
 // provider, a route and a trunk for the carrier are there already.
 func newWorld(t *testing.T, resources string, change ...func(*Config)) *world {
@@ -123,7 +127,7 @@ func (w *world) receive(_ http.ResponseWriter, r *http.Request) {
 // hook waits for a webhook of a type whose data contains a text.
 func (w *world) hook(name, contains string) json.RawMessage {
 	w.t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(patience)
 	for {
 		w.mu.Lock()
 		changed := w.told
@@ -137,7 +141,7 @@ func (w *world) hook(name, contains string) json.RawMessage {
 		select {
 		case <-changed:
 		case <-deadline:
-			w.t.Fatalf("no webhook %s with %q within 20 s", name, contains)
+			w.t.Fatalf("no webhook %s with %q within %s", name, contains, patience)
 		}
 	}
 }
@@ -249,8 +253,8 @@ func receiveOr[T any](t *testing.T, what string, c <-chan T) T {
 	select {
 	case v := <-c:
 		return v
-	case <-time.After(30 * time.Second):
-		t.Fatalf("%s: nothing within 30 s", what)
+	case <-time.After(patience):
+		t.Fatalf("%s: nothing within %s", what, patience)
 		panic("unreachable")
 	}
 }

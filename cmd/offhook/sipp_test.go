@@ -50,7 +50,7 @@ type sippProcess struct {
 }
 
 // sippTime bounds every run of sipp.
-const sippTime = 90 * time.Second
+const sippTime = 3 * time.Minute
 
 // start starts sipp; it is ended with the test at the latest.
 func (r sippRun) start(t *testing.T) *sippProcess {
@@ -269,7 +269,7 @@ extensions:
 // world.hook it may be used in a subtest.
 func told(t *testing.T, w *world, name string, contains ...string) json.RawMessage {
 	t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(patience)
 	for {
 		w.mu.Lock()
 		changed, hooks := w.told, slices.Clone(w.hooks)
@@ -282,7 +282,7 @@ func told(t *testing.T, w *world, name string, contains ...string) json.RawMessa
 		select {
 		case <-changed:
 		case <-deadline:
-			t.Fatalf("no webhook %s with %q within 20 s", name, contains)
+			t.Fatalf("no webhook %s with %q within %s", name, contains, patience)
 		}
 	}
 }

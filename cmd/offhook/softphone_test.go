@@ -20,10 +20,6 @@ import (
 	"offhook/resource"
 )
 
-// patience bounds every wait for a softphone: a machine that is ten times
-// slower than ours passes.
-const patience = 60 * time.Second
-
 // softphone is a baresip: a program of others that registers or takes calls
 // from anywhere, says a tone or a file, writes down what it hears, and takes
 // orders over TCP (its module ctrl_tcp).
