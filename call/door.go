@@ -26,6 +26,7 @@ type door struct {
 	x         *Exchange
 	token     string // proves that a call comes from this process
 	guard     *guard.Guard
+	asked     *asked
 	auth      *digest.Server
 	registrar *registrar.Registrar
 	phones    phones
@@ -57,6 +58,7 @@ func newDoor(x *Exchange) (*door, error) {
 	d.trunks.Store(&[]trunkBlock{})
 	d.auth = digest.NewServer(digest.ServerOptions{Realm: x.cfg.Domain})
 	d.guard = guard.New(guard.Options{Trust: d.trusted, Logger: x.cfg.Logger})
+	d.asked = newAsked(func(src netip.AddrPort) { d.guard.Fault(src, guard.Refused) })
 	d.registrar = registrar.New(registrar.Options{
 		Auth: d.auth, Lookup: d.account, Store: contactStore{x}, Logger: x.cfg.Logger, OnChange: d.contactsChanged,
 		OnFault: func(req *sipmsg.Request, _ string, _ bool) { d.faulted(req) },
@@ -252,12 +254,26 @@ func (h hesitant) Respond(res *sipmsg.Response) error {
 // challenge asks for a password.
 func (x *Exchange) challenge(d *sip.Dialog) {
 	x.refuse(d, 407, "Proxy Authentication Required", x.door.auth.ChallengeFor(d.Invite(), 407, false)...)
+	x.door.asked.challenge(d.CallID(), d.Source())
+}
+
+// register answers a REGISTER.
+func (d *door) register(req *sipmsg.Request, tx sipmsg.ServerTransaction) {
+	callID, answers := req.CallID().Value(), req.GetHeader("Authorization") != nil
+	if answers {
+		d.asked.answer(callID)
+	}
+	d.registrar.Handle(req, hesitant{tx, d, req.Source()})
+	if src, err := netip.ParseAddrPort(req.Source()); err == nil && !answers {
+		d.asked.challenge(callID, src)
+	}
 }
 
 // authenticate checks the password of an INVITE, of an extension or of a trunk
 // that logs in.
 func (x *Exchange) authenticate(d *sip.Dialog) (caller, bool) {
 	req := d.Invite()
+	x.door.asked.answer(d.CallID())
 	domain := req.From().Address.Host
 	var ext *resource.Extension
 	var trunk *resource.Trunk
@@ -276,6 +292,7 @@ func (x *Exchange) authenticate(d *sip.Dialog) (caller, bool) {
 		source := resource.Address{Type: resource.TypeExtension, Target: ext.Extension, Name: ext.Name}
 		return caller{customerID: ext.CustomerID, extension: ext, source: source}, true
 	case result == digest.Accepted && trunk != nil:
+		x.door.guard.Good(d.Source())
 		return caller{customerID: trunk.CustomerID, trunk: trunk, source: sourceOf(req)}, true
 	case result == digest.Stale || result == digest.Missing:
 		x.refuse(d, 407, "Proxy Authentication Required", x.door.auth.ChallengeFor(req, 407, result == digest.Stale)...)
@@ -390,6 +407,7 @@ func (d *door) carrier(customerID, id string) *watched {
 
 // close unregisters everywhere.
 func (d *door) close() {
+	d.asked.close()
 	d.mu.Lock()
 	list := make([]*watched, 0, len(d.carriers))
 	for _, c := range d.carriers {

@@ -256,7 +256,7 @@ func (x *Exchange) Request(req *sipmsg.Request, tx sipmsg.ServerTransaction) {
 	x.door.look(req)
 	switch req.Method {
 	case sipmsg.REGISTER:
-		x.door.registrar.Handle(req, hesitant{tx, x.door, req.Source()})
+		x.door.register(req, tx)
 	case sipmsg.OPTIONS:
 		x.answerOptions(req, tx)
 	default:

@@ -26,6 +26,7 @@ func (s *Server) register(r *prometheus.Registry) error {
 		gauge("sip_slowed_sources", "Addresses whose refusals are held back because they guess.", func() float64 { return float64(s.exchange.Guarded().Slowed) }),
 		counter("sip_dropped_total", "Messages of ignored addresses that were not read.", func() float64 { return float64(s.exchange.Guarded().Dropped) }),
 		counter("sip_wrong_passwords_total", "Credentials that were wrong, of users that exist or not.", func() float64 { return float64(s.exchange.Guarded().Faults["bad_digest"]) }),
+		counter("sip_unanswered_challenges_total", "Requests whose senders were asked for a password and never answered, as scanners do.", func() float64 { return float64(s.exchange.Guarded().Faults["refused"]) }),
 		counter("sip_scans_total", "Requests of tools that say that they scan.", func() float64 { return float64(s.exchange.Guarded().Faults["scanner"]) }),
 		gauge("websocket_subscribers", "WebSocket connections.", func() float64 { return float64(s.hub.Counters().Subscribers) }),
 		gauge("conferences_open", "Conferences that somebody is in.", func() float64 { return float64(s.rooms.Open()) }),

@@ -23,7 +23,7 @@ const (
 	BadDigest   Kind = iota // wrong password: 1
 	UnknownUser             // credentials for, or a call to, somebody who does not exist: 2
 	Malformed               // what cannot be read: 1
-	Refused                 // a call from nowhere that nobody allowed: 2
+	Refused                 // asked who it is, and never answered: 2
 	Scanner                 // a tool that says its name: 10
 	kinds
 )
