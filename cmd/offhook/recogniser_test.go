@@ -40,6 +40,10 @@ func pocketsphinx(t *testing.T) (url string) {
 		t.Fatal(err)
 	}
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/v1/audio/transcriptions" {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
 		f, _, err := r.FormFile("file")
 		if err != nil {
 			t.Error(err)
