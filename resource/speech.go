@@ -58,7 +58,7 @@ type AI struct {
 	Name             string         `json:"name" doc:"For people"`
 	Detail           string         `json:"detail" doc:"For people"`
 	Type             string         `json:"type" doc:"normal" enum:"normal,insight,"`
-	EngineModel      string         `json:"engine_model" doc:"Model, such as openai.gpt-5-mini; empty: the configured one"`
+	EngineModel      string         `json:"engine_model" doc:"Model, such as openai.gpt-5-mini, or realtime.gpt-realtime for one that hears and speaks itself; empty: the configured one"`
 	EngineURL        string         `json:"engine_url,omitempty" doc:"Server of POST {url}/chat/completions; empty: the configured one"`
 	EngineKey        string         `json:"engine_key,omitempty" doc:"Its key; accepted, never shown"`
 	Parameter        map[string]any `json:"parameter,omitempty" doc:"Told to the model as context"`
