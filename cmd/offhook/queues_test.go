@@ -468,7 +468,8 @@ func TestAgentCodesAndLogout(t *testing.T) {
 	t.Parallel()
 	c := newCentre(t, "", "anna")
 	p := c.phone("1001", "secret", nil)
-	for code, status := range map[string]string{"*71": "available", "*72": "away"} {
+	for _, step := range []struct{ code, status string }{{"*71", "available"}, {"*72", "away"}} {
+		code, status := step.code, step.status
 		call, err := p.Dial(t.Context(), fmt.Sprintf("sip:%s@%s", code, c.sip), c.sip.String())
 		if err != nil {
 			t.Fatal(err)
