@@ -1,5 +1,7 @@
 package codec
 
+//lint:file-ignore U1000 g722_amd64.s uses what looks unused here
+
 import "offhook/media/fir"
 
 // G.722 with SSE2. Its arithmetic is that of 16-bit words which saturate, so the
