@@ -13,6 +13,7 @@ import (
 	"offhook/call/phone"
 	"offhook/media"
 	"offhook/media/tone"
+	"offhook/resource"
 )
 
 // demoCommand serves the examples and shows a call.
@@ -145,7 +146,7 @@ func (d *demo) sipAddress() string {
 // invite prints what to do next.
 func (d *demo) invite() {
 	to := d.sipAddress()
-	api := "http://" + d.server.listener.Addr().String()
+	api := d.server.listener.Addr().String()
 	fmt.Fprintf(d.out, `
 The server stays up. Register a softphone at %[1]s:
   user 1001, password demo1001    (and 1002, demo1002 for a second one)
@@ -156,12 +157,12 @@ and dial:
   1002                the other phone
 
 The call above and its events:
-  curl -H "Authorization: Bearer $(cat %[3]s)" %[2]s/v1.0/calls
-  curl -H "Authorization: Bearer $(cat %[3]s)" %[2]s/v1.0/activeflows
-  WebSocket %[2]s/v1.0/ws?token=...   subscribe to customer_id:<your id>:call:*
-Place a call:   bin/offhook call extension:1001
+  curl -H "Authorization: Bearer $(cat %[3]s)" http://%[2]s/v1.0/calls
+  curl -H "Authorization: Bearer $(cat %[3]s)" http://%[2]s/v1.0/activeflows
+  WebSocket ws://%[2]s/v1.0/ws?token=...   {"type": "subscribe", "topics": ["customer_id:%[4]s:call:*"]}
+Ring the softphone:   bin/offhook call extension:1001 --say "Hello"
 Stop: Ctrl-C
-`, to, api, keyPath(d.server.cfg.DataDir))
+`, to, api, keyPath(d.server.cfg.DataDir), resource.AdminCustomerID)
 }
 
 // ear hears whether the other side makes a sound.
