@@ -25,40 +25,41 @@ type Config struct {
 	CoreMargin          float64 `json:"core_margin_ms" unit:"ms" default:"240" min:"20" max:"2000" help:"sound so far from every core is background; weak syllables are nearer"`
 	BackgroundSpread    float64 `json:"background_spread" unit:"standard deviations" default:"1.5" min:"0" max:"5" help:"speech must be so far above the mean level of the background"`
 	SpeechAboveFloor    float64 `json:"speech_above_floor_db" unit:"dB" default:"6" min:"1" max:"30" help:"steady noise stays within this of its own floor"`
-	SpeechMinLevel      float64 `json:"speech_min_level_dbov" unit:"dBov" default:"-50" min:"-80" max:"-10" help:"comfort noise and line noise are below, the quietest voices above"`
+	SpeechMinLevel      float64 `json:"speech_min_level_dbov" unit:"dBov" default:"-50" min:"-80" max:"-10" help:"comfort noise, line noise and distant talk are below, the quietest voices above"`
 	Voicing             float64 `json:"voicing" unit:"correlation" default:"0.5" min:"0.1" max:"0.99" help:"periodicity of a frame with a voice in it; clicks, rustling and breath are below"`
 	OnsetVoiced         float64 `json:"onset_voiced_ms" unit:"ms" default:"60" min:"20" max:"500" help:"the least voiced sound that makes an utterance; a dropped receiver has none"`
 	Bridge              float64 `json:"bridge_ms" unit:"ms" default:"200" min:"20" max:"1000" help:"stop consonants, weak syllables and two lost packets fall between parts of one utterance"`
 
-	Beginning     float64 `json:"beginning_ms" unit:"ms" default:"160" min:"0" max:"1000" help:"a voice that has begun no longer ago may become speech: the result waits for it"`
-	Fade          float64 `json:"fade_ms" unit:"ms" default:"120" min:"0" max:"1000" help:"the longest that the last sound of an utterance takes to fade"`
-	FadeBelowPeak float64 `json:"fade_below_peak_db" unit:"dB" default:"32" min:"10" max:"80" help:"how far under the loudest voice the last sound may fade"`
-	ClearLine     float64 `json:"clear_line_db" unit:"dB" default:"40" min:"0" max:"100" help:"with the noise so far under the voice, the end of speech is known exactly and there is time to wait for more"`
-	EndClear      float64 `json:"end_clear_ms" unit:"ms" default:"1340" min:"200" max:"4000" help:"silence that ends an answer on a clear line"`
-	EndShort      float64 `json:"end_short_ms" unit:"ms" default:"1220" min:"200" max:"4000" help:"silence that ends a short answer; machines that say hello first and pause go on earlier, a person is still answered within two seconds"`
-	EndMiddle     float64 `json:"end_middle_ms" unit:"ms" default:"1220" min:"200" max:"4000" help:"silence that ends an answer of middle length; a beep is due by then"`
-	EndLong       float64 `json:"end_long_ms" unit:"ms" default:"1170" min:"200" max:"4000" help:"silence that ends a long answer; machines pause for less between sentences"`
-	ShortTalk     float64 `json:"short_talk_ms" unit:"ms" default:"700" min:"100" max:"5000" help:"an answer of up to this length is short: hello, a name"`
-	MiddleTalk    float64 `json:"middle_talk_ms" unit:"ms" default:"2000" min:"200" max:"10000" help:"an answer of this length is of middle length: a company and a name; in between the silence changes evenly"`
-	LongTalk      float64 `json:"long_talk_ms" unit:"ms" default:"3400" min:"200" max:"20000" help:"an answer from this length on is long: a receptionist's"`
+	Beginning       float64 `json:"beginning_ms" unit:"ms" default:"160" min:"0" max:"1000" help:"a voice that has begun no longer ago may become speech: the result waits for it"`
+	Fade            float64 `json:"fade_ms" unit:"ms" default:"120" min:"0" max:"1000" help:"the longest that the last sound of an utterance takes to fade"`
+	FadeBelowPeak   float64 `json:"fade_below_peak_db" unit:"dB" default:"32" min:"10" max:"80" help:"how far under the loudest voice the last sound may fade"`
+	ClearLine       float64 `json:"clear_line_db" unit:"dB" default:"40" min:"0" max:"100" help:"with the noise so far under the voice, the end of speech is known exactly and there is time to wait for more"`
+	ClearBackground float64 `json:"clear_background_db" unit:"dB" default:"24" min:"0" max:"100" help:"and what is heard besides the voice is in the mean so far under it: nobody talks behind"`
+	EndClear        float64 `json:"end_clear_ms" unit:"ms" default:"1340" min:"200" max:"4000" help:"silence that ends an answer on a clear line: machines that say hello first and pause go on earlier"`
+	EndShort        float64 `json:"end_short_ms" unit:"ms" default:"1220" min:"200" max:"4000" help:"silence that ends a short answer; in noise its end is heard up to 200 ms late, and a person is answered within two seconds"`
+	EndMiddle       float64 `json:"end_middle_ms" unit:"ms" default:"1220" min:"200" max:"4000" help:"silence that ends an answer of middle length"`
+	EndLong         float64 `json:"end_long_ms" unit:"ms" default:"1170" min:"200" max:"4000" help:"silence that ends a long answer; machines pause for less between sentences"`
+	ShortTalk       float64 `json:"short_talk_ms" unit:"ms" default:"700" min:"100" max:"5000" help:"an answer of up to this length is short: hello, a name"`
+	MiddleTalk      float64 `json:"middle_talk_ms" unit:"ms" default:"2000" min:"200" max:"10000" help:"an answer of this length is of middle length: a company and a name; in between the silence changes evenly"`
+	LongTalk        float64 `json:"long_talk_ms" unit:"ms" default:"3400" min:"200" max:"20000" help:"an answer from this length on is long: a receptionist's"`
 
-	RepeatFirst     float64 `json:"repeat_first_ms" unit:"ms" default:"800" min:"0" max:"5000" help:"a first utterance of up to this length may be repeated: hello? hello?"`
-	RepeatSecond    float64 `json:"repeat_second_ms" unit:"ms" default:"500" min:"0" max:"5000" help:"the longest second utterance that counts as a repetition"`
-	RepeatLonger    float64 `json:"repeat_longer_ms" unit:"ms" default:"80" min:"0" max:"5000" help:"a repetition is the same word: it is longer than the first by this at most; a machine's hello is followed by a sentence"`
-	ClearBackground float64 `json:"clear_background_db" unit:"dB" default:"24" min:"0" max:"100" help:"and what is heard besides is in the mean so far under the voice: no talk behind"`
-	RepeatPause     float64 `json:"repeat_pause_ms" unit:"ms" default:"760" min:"100" max:"5000" help:"the shortest pause before a repetition; those inside a greeting are shorter"`
-	RepeatQuiet     float64 `json:"repeat_quiet_ms" unit:"ms" default:"240" min:"40" max:"4000" help:"silence after a repetition that makes it one: a little more than the pauses inside a sentence, as the person already waits"`
+	RepeatFirst  float64 `json:"repeat_first_ms" unit:"ms" default:"800" min:"0" max:"5000" help:"a first utterance of up to this length may be repeated: hello? hello?"`
+	RepeatSecond float64 `json:"repeat_second_ms" unit:"ms" default:"500" min:"0" max:"5000" help:"the longest second utterance that counts as a repetition"`
+	RepeatLonger float64 `json:"repeat_longer_ms" unit:"ms" default:"80" min:"0" max:"5000" help:"a repetition is the same word: it is longer than the first by this at most; a machine's hello is followed by a sentence"`
+	RepeatPause  float64 `json:"repeat_pause_ms" unit:"ms" default:"760" min:"100" max:"5000" help:"the shortest pause before a repetition; those inside a greeting are shorter"`
+	RepeatQuiet  float64 `json:"repeat_quiet_ms" unit:"ms" default:"240" min:"40" max:"4000" help:"silence after a repetition that makes it one: a little more than the pauses inside a sentence, as the person already waits"`
 
 	MachineTalk     float64 `json:"machine_talk_ms" unit:"ms" default:"3200" min:"500" max:"20000" help:"hardly anybody but a receptionist greets for so long without waiting for an answer, nearly every machine does"`
 	ReceptionTalk   float64 `json:"reception_talk_ms" unit:"ms" default:"4500" min:"500" max:"20000" help:"the longest greeting that may still be a receptionist's: more leaves no silence before the limit"`
 	ReceptionPhrase float64 `json:"reception_phrase_ms" unit:"ms" default:"2300" min:"200" max:"20000" help:"the longest part of a receptionist's greeting: a company, a name, an offer of help; announcements have longer sentences"`
-	ReceptionQuiet  float64 `json:"reception_quiet_ms" unit:"ms" default:"760" min:"20" max:"4000" help:"the least silence that ends a long greeting at the limit; pauses between a machine's sentences are mostly shorter"`
-	ReceptionRest   float64 `json:"reception_rest" unit:"times" default:"2" min:"0" max:"20" help:"the silence that ends a long greeting is so many times its longest pause; after several pauses of one length, one more like them is no end"`
+	ReceptionQuiet  float64 `json:"reception_quiet_ms" unit:"ms" default:"560" min:"20" max:"4000" help:"the least silence that ends a long greeting at the limit; between the parts of a greeting pauses are shorter"`
+	ReceptionPause  float64 `json:"reception_pause_ms" unit:"ms" default:"500" min:"20" max:"5000" help:"the longest pause within a receptionist's greeting, for breath; a machine's between sentences are longer"`
+	ReceptionRest   float64 `json:"reception_rest" unit:"times" default:"1.5" min:"0" max:"20" help:"the silence that ends a long greeting is so many times its longest pause; one more pause like the others is no end"`
 
 	LimitMachine      float64 `json:"limit_machine_ms" unit:"ms" default:"1500" min:"200" max:"20000" help:"at the limit, a greeting of this length that no silence has ended yet is a machine's"`
 	LimitQuiet        float64 `json:"limit_quiet_ms" unit:"ms" default:"300" min:"20" max:"4000" help:"at the limit, so much silence after a shorter answer is enough for a person"`
 	LimitSilence      float64 `json:"limit_silence_ms" unit:"ms" default:"1100" min:"20" max:"4000" help:"at the limit, so much silence after an answer of any length is enough for a person: few machines pause for so long between sentences"`
-	LimitShort        float64 `json:"limit_short_ms" unit:"ms" default:"800" min:"20" max:"20000" help:"phrases of up to this length are a person's who says hello again"`
+	LimitShort        float64 `json:"limit_short_ms" unit:"ms" default:"800" min:"20" max:"20000" help:"phrases of up to this length are those of a person who says hello again"`
 	LimitShortSilence float64 `json:"limit_short_silence_ms" unit:"ms" default:"700" min:"20" max:"4000" help:"at the limit, so much silence after such phrases is enough for a person"`
 	LateOnset         float64 `json:"late_onset_ms" unit:"ms" default:"3400" min:"500" max:"20000" help:"people answer sooner; one who begins later and still talks at the limit is a machine after music or a silence"`
 

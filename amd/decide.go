@@ -61,7 +61,7 @@ func (d *Detector) announces(span int) bool {
 func (d *Detector) rests() bool {
 	t, c := &d.talk, &d.c
 	quiet := d.frames - t.end
-	return quiet >= frames(c.ReceptionQuiet) && float64(quiet) >= c.ReceptionRest*float64(t.pause) && !d.announces(t.end-t.onset)
+	return quiet >= frames(c.ReceptionQuiet) && t.pause <= frames(c.ReceptionPause) && float64(quiet) >= c.ReceptionRest*float64(t.pause) && !d.announces(t.end-t.onset)
 }
 
 // repeats reports whether a short word came twice, as when nobody answers a
@@ -179,7 +179,7 @@ func (d *Detector) features() Features {
 	t, s := d.talk, &d.signals
 	f := Features{OnsetMS: -1, EndMS: -1, RingbackMS: s.ringback, Tones: s.count, Parts: t.islands,
 		PeakDB: float64(t.peak), FloorDB: float64(t.floor), ThresholdDB: float64(t.threshold)}
-	f.AroundDB = float64(t.around)
+	f.BackgroundDB = float64(t.around)
 	if t.onset >= 0 {
 		f.OnsetMS, f.EndMS = t.onset*frameMS, t.end*frameMS
 		f.TalkMS, f.SpokenMS = (t.end-t.onset)*frameMS, t.voiced*frameMS

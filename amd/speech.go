@@ -112,15 +112,15 @@ func (h *history) forget(n int) {
 // Talk is what has been heard of speech so far. Times are in frames from the
 // start of the stream.
 type talk struct {
-	onset, end int // of the first and last voiced island; -1: none
-	voiced     int // frames inside islands
-	islands    int // parts with pauses of more than Bridge between
-	longest    int // the longest island
-	pause      int // the longest pause between islands
-	first      int // the first island
-	last       int // the last one
-	lastPause  int // before the last
-	around     float32
+	onset, end int     // of the first and last voiced island; -1: none
+	voiced     int     // frames inside islands
+	islands    int     // parts with pauses of more than Bridge between
+	longest    int     // the longest island
+	pause      int     // the longest pause between islands
+	first      int     // the first island
+	last       int     // the last one
+	lastPause  int     // before the last
+	around     float32 // mean level of what sounds besides, of the peak
 	faded      int     // the end of the sound that decays after end
 	begins     bool    // a voice has just begun to sound, not long enough yet to count
 	still      int     // frames since one that was above the floor or the threshold

@@ -52,20 +52,20 @@ type Verdict struct {
 // Features are the measurements that the result was taken from, at the time of
 // the decision.
 type Features struct {
-	OnsetMS     int     `json:"onset_ms"`   // start of speech; -1: none
-	EndMS       int     `json:"end_ms"`     // end of the last speech; -1: none
-	TalkMS      int     `json:"talk_ms"`    // from onset to end
-	SpokenMS    int     `json:"spoken_ms"`  // of it without pauses
-	LongestMS   int     `json:"longest_ms"` // the longest part between pauses
-	PauseMS     int     `json:"pause_ms"`   // the longest pause
-	AroundDB    float64 `json:"around_db"`
-	QuietMS     int     `json:"quiet_ms"`       // since the end of speech
-	Parts       int     `json:"parts"`          // of speech between pauses
-	PeakDB      float64 `json:"peak_dbov"`      // loudest voice
-	FloorDB     float64 `json:"floor_dbov"`     // noise floor
-	ThresholdDB float64 `json:"threshold_dbov"` // what counted as speech
-	Tones       int     `json:"tones"`          // heard so far
-	ToneHz      float64 `json:"tone_hz"`        // of the last
-	ToneMS      int     `json:"tone_ms"`
-	RingbackMS  int     `json:"ringback_ms"` // end of the ringback that went on after answer; -1: none
+	OnsetMS      int     `json:"onset_ms"`       // start of speech; -1: none
+	EndMS        int     `json:"end_ms"`         // end of the last speech; -1: none
+	TalkMS       int     `json:"talk_ms"`        // from onset to end
+	SpokenMS     int     `json:"spoken_ms"`      // of it without pauses
+	LongestMS    int     `json:"longest_ms"`     // the longest part between pauses
+	PauseMS      int     `json:"pause_ms"`       // the longest pause
+	BackgroundDB float64 `json:"background_db"`  // mean of what sounds besides the voice, of its peak
+	QuietMS      int     `json:"quiet_ms"`       // since the end of speech
+	Parts        int     `json:"parts"`          // of speech between pauses
+	PeakDB       float64 `json:"peak_dbov"`      // loudest voice
+	FloorDB      float64 `json:"floor_dbov"`     // noise floor
+	ThresholdDB  float64 `json:"threshold_dbov"` // what counted as speech
+	Tones        int     `json:"tones"`          // heard so far
+	ToneHz       float64 `json:"tone_hz"`        // of the last
+	ToneMS       int     `json:"tone_ms"`
+	RingbackMS   int     `json:"ringback_ms"` // end of the ringback that went on after answer; -1: none
 }

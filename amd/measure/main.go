@@ -1,9 +1,11 @@
 // Command measure says how right the detector is: on a corpus that it makes
-// with Debian's speech synthesisers (espeak-ng, flite, festival), and on
+// with Debian's speech synthesisers (packages espeak-ng, flite, festival,
+// festvox-kdlpc16k, festvox-us-slt-hts, festvox-italp16k, festvox-itapc16k,
+// festvox-czech-machac, festvox-czech-dita) and sox, and on
 // labelled folders of WAV files. It prints Markdown: the confusion matrix, when
 // a person is known, and the beeps, beside the rule of Asterisk's AMD.
 //
-//	go run ./amd/measure [-repeats 8] [-seed 1] [-list] [-write DIR] [FOLDER...]
+//	go run ./amd/measure [-repeats 3] [-seed 1] [-list] [-write DIR] [FOLDER...]
 package main
 
 import (
@@ -14,7 +16,7 @@ import (
 )
 
 func main() {
-	repeats := flag.Int("repeats", 8, "calls made for each text; 0: none")
+	repeats := flag.Int("repeats", 3, "so many times 216 calls are made; 0: none")
 	seed := flag.Uint64("seed", 1, "of the made calls")
 	list := flag.Bool("list", false, "print a line for each call that is judged wrong instead of tables")
 	dir := flag.String("write", "", "folder to write the made calls to, as WAV")
