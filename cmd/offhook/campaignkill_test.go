@@ -81,7 +81,7 @@ trunks: [{id: carrier, name: carrier, auth_types: [ip], allowed_ips: [127.0.0.1]
 providers: [{id: out, hostname: "%s"}]
 routes: [{id: all, provider_id: out, target: all, priority: 1}]
 flows: [{id: stay, actions: [{type: sleep, option: {duration: 60000}}]}]
-outplans: [{id: plan, source: {type: tel, target: "+15550001111"}, dial_timeout: 2500, try_interval: 50, max_try_count_0: 4}]
+outplans: [{id: plan, source: {type: tel, target: "+15550001111"}, dial_timeout: 4000, try_interval: 50, max_try_count_0: 4}]
 campaigns: [{id: all, name: all, outplan_id: plan, flow_id: stay, calls_per_second: 40, max_concurrent_calls: 25}]
 `, carrier.Addr()))
 	b.keepPort()
@@ -95,15 +95,20 @@ campaigns: [{id: all, name: all, outplan_id: plan, flow_id: stay, calls_per_seco
 	b.do("POST", "/outdials/people/targets", list, nil)
 	b.do("PUT", "/campaigns/all/status", map[string]string{"status": "run"}, nil)
 	for range kills {
-		time.Sleep(time.Duration(50+rand.IntN(700)) * time.Millisecond) // when does not matter
+		<-time.After(time.Duration(50+rand.IntN(700)) * time.Millisecond) // any moment will do
 		b.signal(syscall.SIGKILL)
 		b.start()
 	}
 	var stats campaign.Stats
-	deadline := time.Now().Add(2 * time.Minute)
-	for stats.Status != "stop" && time.Now().Before(deadline) {
-		b.do("GET", "/campaigns/all/stats", nil, &stats)
-		time.Sleep(50 * time.Millisecond)
+	deadline, look := time.After(3*time.Minute), time.NewTicker(50*time.Millisecond)
+	defer look.Stop()
+	for late := false; stats.Status != "stop" && !late; {
+		select {
+		case <-look.C:
+			b.do("GET", "/campaigns/all/stats", nil, &stats)
+		case <-deadline:
+			late = true
+		}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
