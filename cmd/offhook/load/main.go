@@ -43,7 +43,7 @@ func parseOptions() options {
 	flag.StringVar(&o.jsonTo, "json", "", "file for the JSON; empty: printed after the table")
 	flag.StringVar(&o.profile, "profile", "", "folder for profiles of the server, one pair a case")
 	flag.DurationVar(&o.window, "window", 4*time.Second, "how long each case is measured")
-	flag.DurationVar(&o.limit, "limit", 5*time.Minute, "the whole is given up after so long")
+	flag.DurationVar(&o.limit, "limit", 6*time.Minute, "the whole is given up after so long")
 	flag.IntVar(&o.least, "least", 0, "cases of fewer calls than this are left out")
 	flag.IntVar(&o.most, "most", 2000, "cases of more calls than this are left out")
 	flag.Parse()
