@@ -20,6 +20,7 @@ test: ## every test, with real sipp and baresip
 		pocketsphinx_continuous:pocketsphinx /usr/share/pocketsphinx/model:pocketsphinx-en-us
 	go vet ./...
 	go test -p 1 -timeout 20m ./...
+	go test -tags purego ./media/codec ./media/fir ./amd
 
 race: ## the race detector; needs a C compiler
 	@./scripts/need gcc espeak-ng sipp:sip-tester baresip ffmpeg lame

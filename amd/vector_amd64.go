@@ -1,3 +1,5 @@
+//go:build !purego
+
 package amd
 
 // The detector's inner loops with SSE, which every amd64 has. What they do is

@@ -1,3 +1,5 @@
+//go:build !purego
+
 package codec
 
 //lint:file-ignore U1000 g722_amd64.s uses what looks unused here

@@ -1,3 +1,5 @@
+//go:build !purego
+
 package fir
 
 func (p *Pair) run(dst, src []int16, step int) {

@@ -1,3 +1,5 @@
+//go:build !purego
+
 #include "textflag.h"
 
 // func runPair(dst, src, coef *int16, n, step, groups int, round int32, shift uint)
