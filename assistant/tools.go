@@ -157,7 +157,7 @@ func transferActions(destination string) ([]resource.Action, error) {
 	case "tel", "extension", "agent":
 		return action("connect", map[string]any{"destinations": []resource.Address{{Type: kind, Target: target}}})
 	}
-	return nil, fmt.Errorf("destination %q: must begin with queue:, tel:, sip:, extension:, agent:, conference: or flow:", destination)
+	return nil, fmt.Errorf("destination %q: must begin with queue:, tel:, sip:, extension:, agent:, conference: or flow: and a target", destination)
 }
 
 // connecting is said before a transfer when the model said nothing.
