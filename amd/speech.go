@@ -14,9 +14,15 @@ type history struct {
 	n      int // frames seen
 	from   int // the first that counts
 
+	around     float32 // of talk, and the peak that it was measured with
+	aroundPeak float32
+
 	floor  histogram // of all frames that were not lost
 	voices histogram // of voiced frames
 }
+
+// aroundEvery is after how many frames the background is measured again.
+const aroundEvery = 5
 
 // never is a level that no frame has.
 const never = -200
@@ -143,9 +149,12 @@ func (h *history) segment(c *Config) talk {
 	least := max(t.floor+float32(c.SpeechAboveFloor), float32(c.SpeechMinLevel))
 	core := max(t.peak-float32(c.CoreBelowPeak), least)
 	near := max(t.peak-float32(c.CoreNearPeak), least)
-	around, _ := h.background(c, near, t.peak)
-	t.around = around - t.peak
-	core = max(core, min(around+float32(c.CoreAboveBackground), near))
+	if h.n%aroundEvery == 0 || t.peak != h.aroundPeak {
+		around, _ := h.background(c, near, t.peak)
+		h.around, h.aroundPeak = around-t.peak, t.peak
+	}
+	t.around = h.around
+	core = max(core, min(t.peak+t.around+float32(c.CoreAboveBackground), near))
 	_, background := h.background(c, core, t.peak)
 	t.threshold = max(t.peak-float32(c.SpeechBelowPeak), least, min(background, core))
 	bridge, need := frames(c.Bridge), frames(c.OnsetVoiced)
