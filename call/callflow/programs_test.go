@@ -30,7 +30,8 @@ func TestAStoredFlowIsCompiledOnce(t *testing.T) {
 	if compile("c1", "f", changed).Len() != 1 {
 		t.Error("a changed row was not compiled")
 	}
-	if compile("c1", "", row) == compile("c1", "", row) {
+	own := compile("c1", "", row)
+	if compile("c1", "", row) == own {
 		t.Error("actions that are no stored flow were kept")
 	}
 	if _, err := p.of("c1", "g", []resource.Action{{Type: "nothing"}}); err == nil {
