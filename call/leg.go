@@ -75,10 +75,11 @@ func (l *Leg) accept(m sdp.Media) error {
 		return err
 	}
 	l.mu.Lock()
-	was := l.medium.Held
+	before := l.medium
 	l.medium = m
 	l.mu.Unlock()
-	if was != m.Held {
+	// A session that begins one way is no hold: somebody announces something.
+	if before.Codec.Name != "" && before.Held != m.Held {
 		l.call.heldByParty(m.Held)
 	}
 	return nil
