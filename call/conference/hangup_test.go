@@ -2,6 +2,7 @@ package conference_test
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -256,5 +257,55 @@ func TestRemovedAfterItWasMoved(t *testing.T) {
 				p.close(p.phones...)
 			})
 		})
+	}
+}
+
+// TestAnswerMeetsTheEnd has B answer in the very moment in which the transfer
+// to it is cancelled, or C leaves a blind one: whichever is first, nobody is left
+// with nobody. The order differs from run to run, so there are several.
+func TestAnswerMeetsTheEnd(t *testing.T) {
+	for _, scene := range []struct {
+		name  string
+		blind bool
+		end   func(p *people, h *call.Handover)
+		up    []string
+	}{
+		{"cancelled", false, func(p *people, h *call.Handover) { _, _ = h.Cancel(p.t.Context()) }, []string{"AC"}},
+		{"C leaves", true, func(p *people, _ *call.Handover) { p.leaves("C") }, []string{""}},
+	} {
+		for hops := range 30 {
+			t.Run(scene.name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					p := &people{stage: newStage(t, 1, &tally{counts: map[string]int{}}), calls: map[string]*phone.Call{}, ofA: make(chan *call.Call, 1)}
+					atOnce := make(chan struct{})
+					p.takes("B", "1002", func(c *phone.Call) {
+						rings(c)
+						<-atOnce
+						_ = c.Answer()
+					})
+					connects(answers, call.ConnectOptions{})(p)
+					row, err := (<-p.ofA).Transfer(t.Context(), call.TransferOptions{Blind: scene.blind, Destinations: []resource.Address{{Type: "extension", Target: "1002"}}})
+					must(t, err)
+					time.Sleep(time.Second)
+					h, ok := p.x.FindTransfer(customer, row.ID)
+					if !ok {
+						t.Fatal("the transfer is over")
+					}
+					close(atOnce)
+					if !scene.blind {
+						time.Sleep(p.network.Delay) // C's hang-up takes as long as B's answer
+					}
+					for range hops { // let the answer come a little further each time
+						runtime.Gosched()
+					}
+					scene.end(p, h)
+					time.Sleep(2 * time.Second)
+					if got := p.up(); !slices.Contains(scene.up, got) {
+						t.Errorf("%q are up, want one of %q", got, scene.up)
+					}
+					p.close(p.phones...)
+				})
+			})
+		}
 	}
 }

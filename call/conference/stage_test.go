@@ -159,7 +159,7 @@ func (s *stage) phone(user, password string, incoming func(*phone.Call)) *phone.
 // close ends everything and looks for what is left.
 func (s *stage) close(phones ...*phone.Phone) {
 	for _, c := range s.x.Calls() {
-		c.Hangup(call.CauseOf(call.ReasonNormal)) // those who were left to each other by a transfer talk on
+		c.Hangup(call.CauseOf(call.ReasonNormal))
 	}
 	time.Sleep(2 * time.Minute) // longer than any transaction
 	s.nothingIsLeft()
