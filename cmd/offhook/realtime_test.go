@@ -56,7 +56,7 @@ numbers: [{id: desk, number: "+15550000000", call_flow_id: desk}]
 	assistantSays(w, "Hello there.")
 	say(t, c, "I need to check my order status")
 	receiveOr(t, "the tool is used", asked)
-	meter := &interruptions{speaking: make(chan struct{}, 10), took: make(chan time.Duration, 10)}
+	meter := newInterruptions()
 	c.Port().Attach(meter, 8000)
 	receiveOr(t, "the assistant answers", meter.speaking)
 	say(t, c, "no wait")
