@@ -134,7 +134,11 @@ func (t *tape) hears(w *world, c *phone.Call, text string, after int) (from, to 
 			switch {
 			case at < 0 && start < 0:
 				scanned = high
-				break pieces
+				if done >= 2*part || done+part > len(want)/5 || !over && high-after < 2*len(want) {
+					break pieces
+				}
+				missed, done, scanned = missed+1, done+part, after // its first sound was spoilt
+				continue
 			case at < 0:
 				at = expected
 				if missed++; !silent(piece) && missed*part > len(want)/5 {
@@ -142,7 +146,7 @@ func (t *tape) hears(w *world, c *phone.Call, text string, after int) (from, to 
 				}
 			}
 			if start < 0 {
-				start = at
+				start = at - done
 			}
 			done, expected = done+part, at+part
 		}

@@ -366,7 +366,10 @@ func (w *world) whole(t *testing.T, heard []int16, text string, after int) (from
 	if len(want) < part {
 		t.Fatalf("%q is too short", text)
 	}
-	from = locate(heard, want[:part], after, len(heard))
+	from = -1
+	for skip := 0; from < 0 && skip <= len(want)/5; skip += part { // the first sound may be spoilt
+		from = locate(heard, want[skip:][:part], after, len(heard)) - skip
+	}
 	if from < 0 {
 		t.Fatalf("not heard: %q", text)
 	}
