@@ -52,8 +52,10 @@ func TestWhisperIsForTheCalleeAlone(t *testing.T) {
 	b := newBench(t, func(ctx context.Context, c *call.Call, _ call.Script) {
 		_ = c.Answer(ctx)
 		_ = c.MusicStart("")
-		_, _ = c.Connect(ctx, call.ConnectOptions{Destinations: []resource.Address{{Type: "extension", Target: "1001"}},
-			Whisper: &call.Whisper{Message: call.Prompt{Kind: call.PromptURL, URL: message}, AcceptKey: "1", RejectKey: "2"}})
+		_, _ = c.Connect(ctx, call.ConnectOptions{
+			Destinations: []resource.Address{{Type: "extension", Target: "1001"}},
+			Whisper:      &call.Whisper{Message: call.Prompt{Kind: call.PromptURL, URL: message}, AcceptKey: "1", RejectKey: "2"},
+		})
 	}, func(c *call.Config) {
 		c.Audio = audio.NewLibrary(audio.LibraryConfig{Roots: []string{filepath.Dir(message)}})
 	})

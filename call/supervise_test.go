@@ -14,8 +14,10 @@ func (w *threeWay) supervisor(other *call.Call, mode string) *party {
 	w.t.Helper()
 	phones := make(chan *phone.Call, 1)
 	w.extension("1004", answer(phones))
-	c, cause := w.x.Ring(w.t.Context(), call.RingOptions{CustomerID: customer, Timeout: 30 * time.Second,
-		Destinations: []resource.Address{{Type: "extension", Target: "1004"}}})
+	c, cause := w.x.Ring(w.t.Context(), call.RingOptions{
+		CustomerID: customer, Timeout: 30 * time.Second,
+		Destinations: []resource.Address{{Type: "extension", Target: "1004"}},
+	})
 	if c == nil {
 		w.t.Fatalf("S is not reached: %+v", cause)
 	}

@@ -35,8 +35,10 @@ func newThreeWay(t *testing.T, treatB func(chan<- *phone.Call) func(*phone.Call)
 			connectScript(t)(ctx, c, s)
 			return
 		}
-		res, err := c.Connect(ctx, call.ConnectOptions{Destinations: []resource.Address{{Type: "extension", Target: "1001"}},
-			Placed: func(c *call.Call) { placed <- c }})
+		res, err := c.Connect(ctx, call.ConnectOptions{
+			Destinations: []resource.Address{{Type: "extension", Target: "1001"}},
+			Placed:       func(c *call.Call) { placed <- c },
+		})
 		if err == nil {
 			w.over <- res
 		}
@@ -218,8 +220,10 @@ func TestAttendedTransferNotAnswered(t *testing.T) {
 // as it was given, and in the new party's INVITE as far as header fields allow.
 func TestTransferCarriesItsContext(t *testing.T) {
 	w := newThreeWay(t, answer)
-	given := map[string]any{"issue": "billing dispute", "account": 12345678.0, "vip": true, "tags": []any{"a", "b"},
-		"bad key": "x", "line\r\nbreak": "y", "Offhook-Line": "forged"}
+	given := map[string]any{
+		"issue": "billing dispute", "account": 12345678.0, "vip": true, "tags": []any{"a", "b"},
+		"bad key": "x", "line\r\nbreak": "y", "Offhook-Line": "forged",
+	}
 	w.transfer(call.TransferOptions{Blind: true, Context: given})
 	b := <-w.b
 	invite := b.Dialog().Invite()
@@ -309,8 +313,10 @@ func TestTransferContextReachesTheNumbersFlow(t *testing.T) {
 			got <- s.Variables["voipbin.transfer.context.issue"]
 			return
 		}
-		_, _ = c.Connect(ctx, call.ConnectOptions{Destinations: []resource.Address{{Type: "extension", Target: "1001"}},
-			Placed: func(c *call.Call) { placed <- c }})
+		_, _ = c.Connect(ctx, call.ConnectOptions{
+			Destinations: []resource.Address{{Type: "extension", Target: "1001"}},
+			Placed:       func(c *call.Call) { placed <- c },
+		})
 	})
 	atA := make(chan *phone.Call, 1)
 	b.extension("1001", answer(atA))
@@ -319,8 +325,10 @@ func TestTransferContextReachesTheNumbersFlow(t *testing.T) {
 	caller := b.dial(b.phone("caller", "", nil), "+1555")
 	wait(t, "answer", caller.UpSignal())
 	hears(t, "before", nil, newParty("A", 1100, <-atA))
-	_, err := (<-placed).Transfer(t.Context(), call.TransferOptions{Blind: true, Destinations: []resource.Address{tel("+1666")},
-		Context: map[string]any{"issue": "billing"}})
+	_, err := (<-placed).Transfer(t.Context(), call.TransferOptions{
+		Blind: true, Destinations: []resource.Address{tel("+1666")},
+		Context: map[string]any{"issue": "billing"},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -211,8 +211,10 @@ func (b *bench) dialOut(name string, hz float64) *party {
 	if err := json.Unmarshal([]byte("["+join("weekly", "")+"]"), &actions); err != nil {
 		b.t.Fatal(err)
 	}
-	_, _, err := b.x.Dial(b.t.Context(), call.DialOptions{CustomerID: customer, Script: call.Script{Actions: actions},
-		Destinations: []resource.Address{{Type: resource.TypeSIP, Target: fmt.Sprintf("sip:%s@%s", name, p.Addr())}}})
+	_, _, err := b.x.Dial(b.t.Context(), call.DialOptions{
+		CustomerID: customer, Script: call.Script{Actions: actions},
+		Destinations: []resource.Address{{Type: resource.TypeSIP, Target: fmt.Sprintf("sip:%s@%s", name, p.Addr())}},
+	})
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -207,6 +207,8 @@ func prompt(p flow.Prompt) call.Prompt {
 		flow.PromptText: call.PromptText, flow.PromptURL: call.PromptURL,
 		flow.PromptBeep: call.PromptBeep, flow.PromptRecording: call.PromptRecording,
 	}
-	return call.Prompt{Kind: kinds[p.Kind], URL: p.URL, Recording: p.Recording,
-		Text: speech.Request{Text: p.Text, Language: p.Language, Voice: p.Voice, Provider: p.Provider}}
+	return call.Prompt{
+		Kind: kinds[p.Kind], URL: p.URL, Recording: p.Recording,
+		Text: speech.Request{Text: p.Text, Language: p.Language, Voice: p.Voice, Provider: p.Provider},
+	}
 }

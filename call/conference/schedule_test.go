@@ -142,8 +142,10 @@ func (s *stage) stateOf(c *call.Call) string {
 
 // connect is a connect with random options.
 func (s *stage) connect(ctx context.Context, c *call.Call) {
-	o := call.ConnectOptions{RingTimeout: time.Duration(1+s.n(6)) * time.Second, EarlyMedia: s.n(2) == 0, RelayReason: s.n(3) == 0,
-		Destinations: []resource.Address{{Type: "extension", Target: "1001"}}}
+	o := call.ConnectOptions{
+		RingTimeout: time.Duration(1+s.n(6)) * time.Second, EarlyMedia: s.n(2) == 0, RelayReason: s.n(3) == 0,
+		Destinations: []resource.Address{{Type: "extension", Target: "1001"}},
+	}
 	if s.n(3) == 0 {
 		o.Destinations = append(o.Destinations, resource.Address{Type: "extension", Target: "1002"})
 	}
@@ -347,8 +349,10 @@ func (s *stage) conferenceControl() {
 
 // transfer begins a transfer, tries a second one beside it, and decides.
 func (s *stage) transfer(c *call.Call) {
-	o := call.TransferOptions{Blind: s.n(3) == 0, RingTimeout: time.Duration(1+s.n(4)) * time.Second,
-		Destinations: []resource.Address{{Type: "extension", Target: []string{"1001", "1002"}[s.n(2)]}}}
+	o := call.TransferOptions{
+		Blind: s.n(3) == 0, RingTimeout: time.Duration(1+s.n(4)) * time.Second,
+		Destinations: []resource.Address{{Type: "extension", Target: []string{"1001", "1002"}[s.n(2)]}},
+	}
 	if s.n(4) == 0 {
 		o.Destinations = []resource.Address{{Type: "conference", Target: "open"}}
 	}

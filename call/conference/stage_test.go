@@ -52,8 +52,10 @@ type stage struct {
 }
 
 func newStage(t *testing.T, seed uint64, seen *tally) *stage {
-	s := &stage{t: t, dir: t.TempDir(), seen: seen, network: sip.NewMemoryNetwork(), luck: rand.New(rand.NewPCG(seed, 1)),
-		states: map[string]string{}, events: map[string]int{}}
+	s := &stage{
+		t: t, dir: t.TempDir(), seen: seen, network: sip.NewMemoryNetwork(), luck: rand.New(rand.NewPCG(seed, 1)),
+		states: map[string]string{}, events: map[string]int{},
+	}
 	s.script = s.anything
 	s.network.Delay = 5 * time.Millisecond
 	ctx, stop := context.WithCancel(context.Background())
@@ -145,8 +147,10 @@ func (s *stage) record(events []resource.Event) {
 
 // phone is a telephone of the schedules.
 func (s *stage) phone(user, password string, incoming func(*phone.Call)) *phone.Phone {
-	p, err := phone.New(s.t.Context(), phone.Config{Listen: "udp://0.0.0.0:0", Network: s.network.Host(phonesIP), Engine: s.phones,
-		User: user, Password: password, Server: serverIP.String() + ":5060", Incoming: incoming})
+	p, err := phone.New(s.t.Context(), phone.Config{
+		Listen: "udp://0.0.0.0:0", Network: s.network.Host(phonesIP), Engine: s.phones,
+		User: user, Password: password, Server: serverIP.String() + ":5060", Incoming: incoming,
+	})
 	if err != nil {
 		s.t.Fatal(err)
 	}

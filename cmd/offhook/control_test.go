@@ -10,11 +10,16 @@ import (
 
 // callOrders are the commands of a call, with bodies that are right.
 var callOrders = []struct{ method, name, body string }{
-	{"POST", "hold", ""}, {"DELETE", "hold", ""},
-	{"POST", "mute", `{"direction": "in"}`}, {"DELETE", "mute", ""},
-	{"POST", "moh", ""}, {"DELETE", "moh", ""},
-	{"POST", "talk", `{"text": "hello"}`}, {"POST", "play", `{"stream_urls": ["none.wav"]}`},
-	{"POST", "digits_send", `{"digits": "1"}`}, {"POST", "recording_start", ""},
+	{"POST", "hold", ""},
+	{"DELETE", "hold", ""},
+	{"POST", "mute", `{"direction": "in"}`},
+	{"DELETE", "mute", ""},
+	{"POST", "moh", ""},
+	{"DELETE", "moh", ""},
+	{"POST", "talk", `{"text": "hello"}`},
+	{"POST", "play", `{"stream_urls": ["none.wav"]}`},
+	{"POST", "digits_send", `{"digits": "1"}`},
+	{"POST", "recording_start", ""},
 	{"POST", "transfer", `{"type": "blind", "destination": {"type": "tel", "target": "+15553333333"}}`},
 }
 
