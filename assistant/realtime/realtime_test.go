@@ -1,6 +1,7 @@
 package realtime
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -212,4 +213,40 @@ func TestFailures(t *testing.T) {
 	if _, err := Open(t.Context(), Options{URL: "ws://127.0.0.1:1/"}, Setup{}); !errors.Is(err, llm.ErrUnavailable) {
 		t.Errorf("a server that is not there: %v", err)
 	}
+}
+
+// FuzzEvents gives a session whatever a server may send while an answer and a
+// sentence are on their way.
+func FuzzEvents(f *testing.F) {
+	for _, raw := range []string{
+		`{"type":"session.updated"}`,
+		`{"type":"error","error":{"type":"server_error","message":"no","event_id":"offhook_1"}}`,
+		`{"type":"input_audio_buffer.committed","item_id":"a"}`,
+		`{"type":"conversation.item.input_audio_transcription.completed","item_id":"a","transcript":"hello"}`,
+		`{"type":"response.created","response":{"id":"r"}}`,
+		`{"type":"response.audio.delta","item_id":"b","delta":"AAAA"}`,
+		`{"type":"response.output_audio.delta","response_id":"r","item_id":"b","delta":"?"}`,
+		`{"type":"response.done","response":{"id":"r","status":"failed","output":[{"type":"function_call","name":"x"}]}}`,
+	} {
+		f.Add([]byte(raw), []byte(`{"type":"response.done"}`))
+	}
+	f.Fuzz(func(t *testing.T, one, two []byte) {
+		s := &Session{opt: Options{}.filled(), sound: formatOf(true), ready: make(chan error, 1), over: make(chan struct{}), spoken: map[string]*utterance{}}
+		s.ctx, s.cancel = context.WithCancelCause(t.Context())
+		s.cancel(errClosed) // there is no connection
+		u := s.Hear().(*utterance)
+		r := &Response{s: s, parts: make(chan *Part, maxParts), over: make(chan struct{}), gone: make(chan struct{}), watch: time.NewTimer(time.Hour)}
+		s.commits, s.response = []*utterance{u}, r
+		for _, raw := range [][]byte{one, two} {
+			var e event
+			if json.Unmarshal(raw, &e) == nil {
+				s.take(&e)
+			}
+		}
+		s.end(errClosed)
+		<-r.over
+		<-r.gone
+		for range u.Results() {
+		}
+	})
 }
