@@ -166,11 +166,17 @@ func needPrograms(t *testing.T) {
 //	go test ./media/vad -run TestOnsets -v
 func TestOnsets(t *testing.T) {
 	needPrograms(t)
+	words := map[string][]int16{} // by voice and text
+	for name := range voices {
+		for _, text := range interruptions {
+			words[name+text] = speak(t, name, text)
+		}
+	}
 	for _, line := range []string{"whole", "handset"} {
 		var all []time.Duration
 		for name := range voices {
 			for _, text := range interruptions {
-				pcm := speak(t, name, text)
+				pcm := words[name+text]
 				if line == "handset" {
 					pcm = handset(pcm)
 				}
