@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math"
 	"math/rand/v2"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -63,7 +64,7 @@ const loudness = -22
 // telephone reads a file as 8000 Hz, its voice at loudness.
 func telephone(t testing.TB, file string) []int16 {
 	t.Helper()
-	raw, err := exec.Command("cat", file).Output()
+	raw, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
