@@ -388,13 +388,6 @@ func (p *softphone) hears(hz ...int) {
 	})
 }
 
-// listens waits until the softphone hears anything at all from a moment on: so
-// many tenths of a second.
-func (p *softphone) listens(after int) {
-	p.t.Helper()
-	p.wait("it hears something", func() bool { return len(p.heard()) > after })
-}
-
 // never fails the test if the softphone has ever heard one of these pitches for
 // two tenths of a second.
 func (p *softphone) never(who string, hz ...int) {
