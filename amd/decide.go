@@ -1,5 +1,7 @@
 package amd
 
+import "math"
+
 // decide takes the result as soon as it can be told.
 func (d *Detector) decide() {
 	if d.verdict.Result != "" {
@@ -179,7 +181,7 @@ func (d *Detector) features() Features {
 	t, s := d.talk, &d.signals
 	f := Features{OnsetMS: -1, EndMS: -1, RingbackMS: s.ringback, Tones: s.count, Parts: t.islands,
 		PeakDB: float64(t.peak), FloorDB: float64(t.floor), ThresholdDB: float64(t.threshold)}
-	f.BackgroundDB = float64(t.around)
+	f.BackgroundDB = math.Round(float64(t.around))
 	if t.onset >= 0 {
 		f.OnsetMS, f.EndMS = t.onset*frameMS, t.end*frameMS
 		f.TalkMS, f.SpokenMS = (t.end-t.onset)*frameMS, t.voiced*frameMS
