@@ -3,6 +3,7 @@ package amd
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,20 +18,21 @@ func TestListener(t *testing.T) {
 			at time.Duration
 		}
 		events := make(chan seen, 3)
-		now := time.Duration(0)
+		var now atomic.Int64 // the stream's time
 		for _, c := range []<-chan struct{}{l.Decided(), l.GreetingEnded(), l.Ready()} {
 			go func() {
 				v, err := l.Wait(t.Context(), c)
 				if err != nil {
 					t.Error(err)
 				}
-				events <- seen{v, now}
+				events <- seen{v, time.Duration(now.Load())}
 			}()
 		}
 		pcm := newScene().quiet(300*ms).talk(5*time.Second).quiet(700*ms).tone(400*ms, 0.1, 1000).quiet(2 * time.Second).pcm
 		for len(pcm) >= frameSamples {
 			l.WriteFrame(pcm[:frameSamples], nil)
-			pcm, now = pcm[frameSamples:], now+20*ms
+			pcm = pcm[frameSamples:]
+			now.Add(int64(20 * ms))
 			synctest.Wait()
 		}
 		decided, greeted, ready := <-events, <-events, <-events
