@@ -68,6 +68,19 @@ func (g guest) JoinConference(ctx context.Context, o flow.Room) (string, error) 
 
 // visit is a stay from the door to its end, in a straight line.
 func (s *stay) visit(ctx context.Context, o flow.Room) (string, error) {
+	if result, err := s.enter(ctx, o); result != joined {
+		return result, err
+	}
+	<-ctx.Done()
+	if errors.Is(context.Cause(ctx), errHandedOver) {
+		<-s.call.Ended() // who handed it over is about to be let go
+	}
+	return joined, nil
+}
+
+// enter is visit until the party sits, which is joined. It is a function of its own
+// because what it has on the stack would stay there as long as the conference lasts.
+func (s *stay) enter(ctx context.Context, o flow.Room) (string, error) {
 	rules, err := s.rooms.conference(ctx, o, s.row.CustomerID)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
@@ -90,10 +103,6 @@ func (s *stay) visit(ctx context.Context, o flow.Room) (string, error) {
 	s.perform(ctx, s.rules().PreFlowID)
 	if !s.sit(ctx) {
 		return ended, nil
-	}
-	<-ctx.Done()
-	if errors.Is(context.Cause(ctx), errHandedOver) {
-		<-s.call.Ended() // who handed it over is about to be let go
 	}
 	return joined, nil
 }
