@@ -304,10 +304,12 @@ func TestSeedCampaign(t *testing.T) {
 			for end > 0 && abs(said[end]) < 300 {
 				end--
 			}
-			if gap := (from - end) / 8; gap < 100 || gap > 400 {
-				t.Errorf("the message began %d ms after the beep", gap)
-			} else {
-				t.Logf("the message began %d ms after the beep", gap)
+			// 100 to 400 ms on a free machine; amd's TestListener holds that in
+			// virtual time.
+			gap := (from - end) / 8
+			t.Logf("the message began %d ms after the beep", gap)
+			if gap < 0 || gap > 1500 {
+				t.Error("that is not right after the beep")
 			}
 			<-c.Done()
 			results <- "voicemail"
