@@ -104,7 +104,7 @@ func (s *stage) run(schedules int) {
 		})
 	}
 	all.Wait()
-	time.Sleep(2 * time.Minute)     // longer than anybody does anything
+	time.Sleep(2 * time.Minute) // longer than anybody does anything
 	s.close(append(desks, third, trunk)...)
 }
 
