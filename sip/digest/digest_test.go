@@ -94,8 +94,8 @@ var checks = []struct {
 		req.RemoveHeader("Authorization")
 		return req
 	}, Missing, ""},
-	{"another realm", nil, func(t testing.TB, _ *Server, _ *clock, req *sipmsg.Request) *sipmsg.Request {
-		req, _ = Authorize(register(t), challenged(elsewhere, 401, false), "1001", "secret")
+	{"another realm", nil, func(t testing.TB, _ *Server, _ *clock, _ *sipmsg.Request) *sipmsg.Request {
+		req, _ := Authorize(register(t), challenged(elsewhere, 401, false), "1001", "secret")
 		return req
 	}, Missing, ""},
 	{"old nonce", nil, func(t testing.TB, _ *Server, c *clock, req *sipmsg.Request) *sipmsg.Request {
@@ -126,8 +126,8 @@ var checks = []struct {
 		req.Recipient.User = "900123"
 		return req
 	}, Accepted, "1001"},
-	{"another user", nil, func(t testing.TB, s *Server, _ *clock, req *sipmsg.Request) *sipmsg.Request {
-		req = register(t)
+	{"another user", nil, func(t testing.TB, s *Server, _ *clock, _ *sipmsg.Request) *sipmsg.Request {
+		req := register(t)
 		req.Recipient.User = "100"
 		req, _ = Authorize(req, challenged(s, 401, false), "1001", "secret")
 		req.Recipient.User = "900123"
