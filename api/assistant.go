@@ -13,7 +13,7 @@ import (
 func (s *Server) registerAssistants() {
 	serve(s, collection[resource.AI, *resource.AI]{
 		path: "ais", name: "ai", rows: rows.AIs, verbs: plain,
-		writable: "name detail type engine_model engine_url engine_key parameter init_prompt greeting tts_type tts_voice_id stt_type stt_language " +
+		writable: "name detail type engine_model engine_url engine_key parameter init_prompt greeting filler tts_type tts_voice_id stt_type stt_language " +
 			"vad_config smart_turn_enabled tool_names tools end_call_phrases rag_id",
 		secret: "engine_key", emits: "created updated deleted",
 		fresh: func(a *resource.AI) { a.Type = orElse(a.Type, "normal") },

@@ -67,13 +67,13 @@ func (t *talk) attend(ctx context.Context, j *job) (interrupted bool, err error)
 		case k := <-t.keys:
 			t.mouth.pause()
 			t.pending = append(t.pending, t.digits(ctx, k.Key))
-			over.broken = true
+			t.yield(&over)
 		case m := <-t.injected:
 			t.pending = append(t.pending, input{text: m.Content, role: m.Role, kept: true})
 		case <-fill.C:
 			fill.Reset(t.times.Filler / 5)
-			if t.mouth.idle() && !over.active && t.mouth.quiet() >= t.times.Filler {
-				t.mouth.fill(filler(t.mouth.rate))
+			if !over.active || over.broken && !t.speaking {
+				t.bridge()
 			}
 		case <-ctx.Done():
 			j.cancel()
@@ -87,27 +87,36 @@ func (t *talk) overhear(s sign, over *overlap) {
 	t.notice(s)
 	switch s.kind {
 	case firm:
-		if t.mouth.began().IsZero() {
-			over.broken = true // it goes on with what it was saying
+		if !t.begun() {
+			t.yield(over) // it goes on with what it was saying
 			return
 		}
 		over.active = true
+		t.mouth.hold()
 	case partly:
 		if !backchannel(s.text) && (over.active || len(strings.Fields(s.text)) > 1) {
-			over.broken = true
-			t.mouth.pause()
+			t.yield(over)
 		}
 	case said:
 		if s.err != nil {
 			t.log.Warn("speech not recognised", "error", s.err)
 		}
-		if s.err == nil && s.text != "" && (!backchannel(s.text) || t.mouth.began().IsZero()) {
+		if s.err == nil && s.text != "" && (!backchannel(s.text) || !t.begun()) {
 			t.pending = append(t.pending, input{text: s.text, role: "user", voice: s.voice, known: s.known, spoken: true})
-			over.broken = true
-			t.mouth.pause()
+			t.yield(over)
 			return
 		}
 		over.active = false
 		t.mouth.resume()
 	}
+}
+
+// begun reports whether the party has heard words of ours since its own.
+func (t *talk) begun() bool { return !t.mouth.began().IsZero() || t.filler.used }
+
+// yield gives the turn to the party. What was not said is dropped, and a filler
+// may be heard while work is done that can't be given up.
+func (t *talk) yield(over *overlap) {
+	over.broken = true
+	t.mouth.drop()
 }

@@ -4,15 +4,7 @@ import (
 	"context"
 	"strings"
 	"time"
-
-	"offhook/media/tone"
 )
-
-// filler is what the party hears while an engine works: a soft blip every two
-// seconds.
-func filler(rate int) *tone.Source {
-	return tone.New(rate, tone.Spec{Hz1: 392, On: 120 * time.Millisecond, Off: 1880 * time.Millisecond, Level: -36, Repeat: true})
-}
 
 // maxDeaf is after how many phrases that the recogniser failed on the
 // conversation is given up.
@@ -41,7 +33,7 @@ func (t *talk) listen(ctx context.Context) (input, error) {
 				}
 			case said:
 				wait = nil
-				t.mouth.fill(nil)
+				t.mouth.hush()
 				if !s.cut {
 					silence.Reset(t.times.Silence)
 				}
@@ -50,7 +42,7 @@ func (t *talk) listen(ctx context.Context) (input, error) {
 				}
 			}
 		case <-wait:
-			t.mouth.fill(filler(t.mouth.rate))
+			t.mouth.fill(blips(t.mouth.rate), false)
 		case k := <-t.keys:
 			t.pending = append(t.pending, t.digits(ctx, k.Key))
 		case m := <-t.injected:

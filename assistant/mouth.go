@@ -21,6 +21,7 @@ type mouth struct {
 	spoken []*sentence // of this turn, played to their end
 	paused bool
 	filler media.Source // played while there is nothing to say
+	phrase bool         // the filler is words, which stop for the party
 	first  time.Time    // when this turn's first sound was played
 	last   time.Time    // when sound was played last
 }
@@ -57,8 +58,11 @@ func (m *mouth) ReadFrame(dst []int16) error {
 		m.queue, m.spoken = m.queue[1:], append(m.spoken, s)
 		m.notify()
 	}
-	if m.filler != nil && !m.paused && m.filler.ReadFrame(dst) == nil {
-		return nil
+	if m.filler != nil && !m.paused {
+		if m.filler.ReadFrame(dst) == nil {
+			return nil
+		}
+		m.filler, m.last = nil, time.Now() // a phrase that is over
 	}
 	clear(dst)
 	return nil
@@ -80,11 +84,11 @@ func (m *mouth) notify() {
 	}
 }
 
-// begin starts a turn: nothing of it has been heard.
+// begin starts a turn: nothing of it has been heard. A filler goes on.
 func (m *mouth) begin() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.queue, m.spoken, m.paused, m.filler, m.first = nil, nil, false, nil, time.Time{}
+	m.queue, m.spoken, m.paused, m.first = nil, nil, false, time.Time{}
 }
 
 // say queues a sentence.
@@ -95,11 +99,21 @@ func (m *mouth) say(p piece) {
 	m.mu.Unlock()
 }
 
-// fill plays a filler until there is something to say; nil ends it.
-func (m *mouth) fill(src media.Source) {
+// fill plays a filler until there is something to say; it may be words.
+func (m *mouth) fill(src media.Source, phrase bool) {
 	m.mu.Lock()
-	m.filler = src
+	m.filler, m.phrase = src, phrase
 	m.mu.Unlock()
+}
+
+// hush ends the filler.
+func (m *mouth) hush() { m.fill(nil, false) }
+
+// filling reports whether there is a filler.
+func (m *mouth) filling() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.filler != nil
 }
 
 // pause stops our sound with the next frame. It reports whether there was
@@ -107,11 +121,21 @@ func (m *mouth) fill(src media.Source) {
 func (m *mouth) pause() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.phrase {
+		m.filler = nil
+	}
 	if len(m.queue) == 0 || m.paused {
 		return false
 	}
 	m.paused = true
 	return true
+}
+
+// hold keeps what comes from being said until resume.
+func (m *mouth) hold() {
+	m.mu.Lock()
+	m.paused = true
+	m.mu.Unlock()
 }
 
 // rewind is how much is said again after a pause, so that the words make sense.

@@ -82,7 +82,7 @@ func (s *Spec) apply(o *action.AITalk, fill func(string) string) {
 	for _, f := range []struct {
 		field *string
 		value string
-	}{{&s.Greeting, fill(o.Greeting)}, {&s.Language, o.Language}, {&s.Voice, o.Voice}} {
+	}{{&s.Greeting, fill(o.Greeting)}, {&s.Filler, fill(o.Filler)}, {&s.Language, o.Language}, {&s.Voice, o.Voice}} {
 		if f.value != "" {
 			*f.field = f.value
 		}

@@ -9,6 +9,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -54,6 +55,7 @@ type testParty struct {
 	since  time.Time     // of loud
 	still  time.Time     // when it heard anything last, a filler too
 	dead   time.Duration // the longest time without anything
+	voice  time.Duration // how long it heard a voice
 }
 
 func (p *testParty) Attach(s media.Sink, _ int) func() {
@@ -137,9 +139,20 @@ func (p *testParty) listen(frame []int16) {
 		p.still = time.Now()
 	}
 	p.dead = max(p.dead, time.Since(p.still))
-	if loud := energy/float64(len(frame)) > 1000*1000; loud != p.loud {
+	loud := energy/float64(len(frame)) > 1000*1000
+	if loud != p.loud {
 		p.loud, p.since = loud, time.Now()
 	}
+	if loud {
+		p.voice += 20 * time.Millisecond
+	}
+}
+
+// voiced is how long the party has heard a voice so far.
+func (p *testParty) voiced() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.voice
 }
 
 // says speaks for d, beginning now.
@@ -277,8 +290,16 @@ func pitch(pcm []int16) string {
 // testVoice speaks every text as a tone of 60 ms a character. It implements
 // speech.Synthesizer.
 type testVoice struct {
-	mu  sync.Mutex
-	err error
+	mu    sync.Mutex
+	err   error
+	texts []string // that it was asked for
+}
+
+// said reports whether it was asked for a text.
+func (v *testVoice) said(text string) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return slices.Contains(v.texts, text)
 }
 
 // fail makes it fail from now on.
@@ -294,6 +315,7 @@ func (v *testVoice) Synthesize(_ context.Context, r speech.Request) (*audio.Clip
 	if v.err != nil {
 		return nil, v.err
 	}
+	v.texts = append(v.texts, r.Text)
 	c := audio.NewClip(8000)
 	pcm := make([]int16, 480*len(r.Text))
 	for i := range pcm {

@@ -14,6 +14,7 @@ type Spec struct {
 	AIID           string
 	Prompt         string
 	Greeting       string
+	Filler         string // "": a tone
 	Language       string // BCP 47
 	Voice          string
 	Model          string // "": the configured one
@@ -33,7 +34,7 @@ func specOf(ai *resource.AI, fill func(string) string) Spec {
 		return Spec{Language: "en-US"}
 	}
 	s := Spec{
-		AIID: ai.ID, Prompt: fill(ai.InitPrompt), Greeting: fill(ai.Greeting), Language: ai.STTLanguage, Voice: ai.TTSVoiceID,
+		AIID: ai.ID, Prompt: fill(ai.InitPrompt), Greeting: fill(ai.Greeting), Filler: fill(ai.Filler), Language: ai.STTLanguage, Voice: ai.TTSVoiceID,
 		Model: modelName(ai.EngineModel), EngineURL: ai.EngineURL, EngineKey: ai.EngineKey, Parameter: ai.Parameter,
 		Tools: ai.Tools, Builtin: ai.ToolNames, EndCallPhrases: ai.EndCallPhrases, VAD: ai.VADConfig,
 	}

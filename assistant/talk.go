@@ -64,6 +64,7 @@ type talk struct {
 	asked      int     // times in a row that the party was asked whether it is there
 	deaf       int     // phrases in a row that the recogniser failed on
 	clock      turnClock
+	filler     filler
 }
 
 // ending is why a conversation is over.
@@ -113,6 +114,9 @@ func (t *talk) converse(ctx context.Context, p Party) error {
 		t.ear.listen(listening)
 	}()
 	defer func() { deafen(); <-done }()
+	if t.spec.Filler != "" && t.live == nil {
+		t.ear.work.Go(func() { t.filler.prepare(listening, t) })
+	}
 	defer p.Attach(t.ear, stt.Rate)()
 	defer p.Speak(t.mouth)()
 	if err := t.greet(ctx); err != nil {
@@ -170,7 +174,7 @@ func (t *talk) greet(ctx context.Context) error {
 // hear adds an input to the history.
 func (t *talk) hear(ctx context.Context, in input) {
 	t.clock.begin(in)
-	t.unanswered = false
+	t.unanswered, t.filler.used = false, false
 	if in.again {
 		return
 	}
@@ -212,7 +216,7 @@ const maxRounds = 8
 
 // answer lets the model speak and use tools until it is the party's turn.
 func (t *talk) answer(ctx context.Context) error {
-	defer func() { t.clock.finish(t.book) }()
+	defer func() { t.mouth.hush(); t.clock.finish(t.book) }()
 	for range maxRounds {
 		g := t.generate(ctx)
 		interrupted, err := t.attend(ctx, &g.job)

@@ -64,6 +64,7 @@ type AI struct {
 	Parameter        map[string]any `json:"parameter,omitempty" doc:"Told to the model as context"`
 	InitPrompt       string         `json:"init_prompt" doc:"What the assistant is and does; variables are filled in"`
 	Greeting         string         `json:"greeting,omitempty" doc:"Said first; empty: the model begins"`
+	Filler           string         `json:"filler,omitempty" doc:"Said while the model or a tool takes long; empty: a soft tone"`
 	TTSType          string         `json:"tts_type" doc:"Speech engine; empty: the configured one"`
 	TTSVoiceID       string         `json:"tts_voice_id" doc:"Voice"`
 	STTType          string         `json:"stt_type" doc:"Recogniser; empty: the configured one"`

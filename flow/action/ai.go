@@ -35,6 +35,7 @@ type AITalk struct {
 	assistant
 	Prompt         string            `json:"prompt,omitempty" doc:"What the assistant is and does, on top of its own init_prompt"`
 	Greeting       string            `json:"greeting,omitempty" doc:"Said first, instead of the assistant's own"`
+	Filler         string            `json:"filler,omitempty" doc:"Said while the model or a tool takes long, instead of the assistant's own; empty: a soft tone"`
 	Tools          []resource.AITool `json:"tools,omitempty" doc:"What the assistant may do besides its own tools"`
 	EndCallPhrases []string          `json:"end_call_phrases,omitempty" doc:"The call ends when the caller says one of them"`
 	Duration       Seconds           `json:"duration,omitempty" minimum:"0" maximum:"86400" doc:"Seconds at most; 0: no limit"`
