@@ -30,6 +30,14 @@ type Key struct {
 	Unique      bool
 }
 
+// uniq is what the column of that name has for a key.
+func (k Key) uniq() int {
+	if k.Unique {
+		return 1
+	}
+	return 0
+}
+
 // Collection is all rows of one kind. Ids are unique for each customer. It has
 // no state: a package keeps one as a variable and uses it with any DB.
 type Collection[T any, P RowOf[T]] struct {
@@ -50,12 +58,7 @@ func (c *Collection[T, P]) Kind() string { return c.kind }
 // fails with ErrExists when the customer has the id or a unique key already.
 func (c *Collection[T, P]) Insert(tx *Tx, row *T) error {
 	id := P(row).Identify()
-	if id.ID == "" {
-		id.ID = resource.NewID()
-	}
-	if id.TMCreate == nil {
-		id.TMCreate, _ = now()
-	}
+	complete(id)
 	keys := c.keysOf(row)
 	if err := c.checkUnique(tx, id, 0, keys); err != nil {
 		return err
@@ -65,7 +68,7 @@ func (c *Collection[T, P]) Insert(tx *Tx, row *T) error {
 		return c.fault("encode", id, err)
 	}
 	var seq int64
-	err = tx.w.row("INSERT INTO resources (kind, customer_id, id, tm_create, keys, body) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING seq",
+	err = tx.w.row("INSERT INTO resources "+resourceColumns+" VALUES "+sixValues+onTakenID+"seq",
 		[]any{c.kind, id.CustomerID, id.ID, id.TMCreate.UnixMicro(), encodeKeys(keys), body}, &seq)
 	if errors.Is(err, sql.ErrNoRows) {
 		return c.fault("insert", id, ErrExists)
@@ -75,6 +78,16 @@ func (c *Collection[T, P]) Insert(tx *Tx, row *T) error {
 	}
 	c.note(tx, id)
 	return c.addKeys(tx, id, seq, keys)
+}
+
+// complete fills in what a new row may leave out.
+func complete(id *resource.Identity) {
+	if id.ID == "" {
+		id.ID = resource.NewID()
+	}
+	if id.TMCreate == nil {
+		id.TMCreate, _ = now()
+	}
 }
 
 // Put replaces a row and sets its tm_update; a nil tm_create keeps what is
@@ -219,12 +232,8 @@ func encodeKeys(keys []Key) string {
 
 func (c *Collection[T, P]) addKeys(tx *Tx, id *resource.Identity, seq int64, keys []Key) error {
 	for _, k := range keys {
-		uniq := 0
-		if k.Unique {
-			uniq = 1
-		}
-		_, err := tx.w.exec("INSERT INTO resource_keys (kind, name, value, customer_id, seq, uniq) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (kind, name, value, customer_id, seq) DO NOTHING",
-			c.kind, k.Name, k.Value, id.CustomerID, seq, uniq)
+		_, err := tx.w.exec("INSERT INTO resource_keys "+keyColumns+" VALUES "+sixValues+onSameKey,
+			c.kind, k.Name, k.Value, id.CustomerID, seq, k.uniq())
 		if err != nil {
 			return c.fault("add key "+k.Name+" of", id, err)
 		}

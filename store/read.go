@@ -20,7 +20,10 @@ func storable(args ...any) bool {
 	return true
 }
 
-const selectOne = "SELECT body FROM resources WHERE kind = ? AND customer_id = ? AND id = ?"
+const (
+	selectOne       = "SELECT r.body FROM resources r WHERE r.kind = ? AND r.customer_id = ? AND r.id = ?"
+	selectPublished = selectOne + " AND " + published
+)
 
 // Page is a part of a list.
 type Page struct {
@@ -37,7 +40,7 @@ func (c *Collection[T, P]) Load(ctx context.Context, db *DB, customerID, id stri
 	if !storable(customerID, id) {
 		return nil, c.fault("load", who, ErrNotFound)
 	}
-	stmt, err := db.prepared(ctx, selectOne)
+	stmt, err := db.prepared(ctx, selectPublished)
 	if err != nil {
 		return nil, c.fault("load", who, err)
 	}
@@ -52,13 +55,13 @@ func (c *Collection[T, P]) Load(ctx context.Context, db *DB, customerID, id stri
 // first.
 func (c *Collection[T, P]) Find(ctx context.Context, db *DB, name, value string) ([]*T, error) {
 	rows, _, err := c.query(ctx, db, "SELECT r.seq, r.body FROM resource_keys k JOIN resources r ON r.seq = k.seq"+
-		" WHERE k.kind = ? AND k.name = ? AND k.value = ? ORDER BY r.seq", c.kind, name, value)
+		" WHERE k.kind = ? AND k.name = ? AND k.value = ? AND "+published+" ORDER BY r.seq", c.kind, name, value)
 	return rows, err
 }
 
 // Everything returns the rows of all customers: by customer, oldest first.
 func (c *Collection[T, P]) Everything(ctx context.Context, db *DB) ([]*T, error) {
-	rows, _, err := c.query(ctx, db, "SELECT seq, body FROM resources WHERE kind = ? ORDER BY customer_id, seq", c.kind)
+	rows, _, err := c.query(ctx, db, "SELECT r.seq, r.body FROM resources r WHERE r.kind = ? AND "+published+" ORDER BY r.customer_id, r.seq", c.kind)
 	return rows, err
 }
 
@@ -109,10 +112,10 @@ func (c *Collection[T, P]) Count(ctx context.Context, db *DB, customerID string,
 // where begins at the keys when there are filters, because they are rarer.
 func (c *Collection[T, P]) where(customerID string, filters []Filter) (string, []any) {
 	if len(filters) == 0 {
-		return "resources r WHERE r.kind = ? AND r.customer_id = ?", []any{c.kind, customerID}
+		return "resources r WHERE r.kind = ? AND r.customer_id = ? AND " + published, []any{c.kind, customerID}
 	}
 	var b strings.Builder
-	b.WriteString("resource_keys k JOIN resources r ON r.seq = k.seq WHERE k.kind = ? AND k.name = ? AND k.value = ? AND k.customer_id = ?")
+	b.WriteString("resource_keys k JOIN resources r ON r.seq = k.seq WHERE k.kind = ? AND k.name = ? AND k.value = ? AND k.customer_id = ? AND " + published)
 	args := []any{c.kind, filters[0].Key, filters[0].Value, customerID}
 	for _, f := range filters[1:] {
 		b.WriteString(" AND EXISTS (SELECT 1 FROM resource_keys f WHERE f.kind = ? AND f.name = ? AND f.value = ? AND f.customer_id = ? AND f.seq = r.seq)")

@@ -121,6 +121,9 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		return nil, errors.Join(err, db.closePools())
 	}
 	go db.writer.run()
+	if err := db.discard(ctx, anyStage); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
 	return db, nil
 }
 

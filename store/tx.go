@@ -63,17 +63,17 @@ const (
 
 // Statements of many rows, made once: a statement costs more than a row.
 var (
-	insertEvents = inserts("INSERT INTO events "+eventColumns+" VALUES ", eventRow)
-	insertOutbox = inserts("INSERT INTO outbox (customer_id, uri, seq) VALUES ", outboxRow)
+	insertEvents = inserts("INSERT INTO events "+eventColumns+" VALUES ", eventRow, "")
+	insertOutbox = inserts("INSERT INTO outbox (customer_id, uri, seq) VALUES ", outboxRow, "")
 )
 
 // insertSizes are the numbers of rows that a statement may have, largest first.
 var insertSizes = []int{32, 8, 1}
 
-func inserts(head, row string) map[int]string {
+func inserts(head, row, tail string) map[int]string {
 	m := map[int]string{}
 	for _, n := range insertSizes {
-		m[n] = head + strings.TrimSuffix(strings.Repeat(row+", ", n), ", ")
+		m[n] = head + strings.TrimSuffix(strings.Repeat(row+", ", n), ", ") + tail
 	}
 	return m
 }
@@ -81,12 +81,21 @@ func inserts(head, row string) map[int]string {
 // insertAll writes rows of width arguments each in as few statements as the
 // sizes allow.
 func (tx *Tx) insertAll(statements map[int]string, args []any, width int) error {
+	return inParts(statements, args, width, func(query string, args []any) error {
+		_, err := tx.w.exec(query, args...)
+		return err
+	})
+}
+
+// inParts runs as few statements as the sizes allow for rows of width arguments
+// each.
+func inParts(statements map[int]string, args []any, width int, run func(query string, args []any) error) error {
 	for len(args) > 0 {
 		for _, n := range insertSizes {
 			if len(args) < n*width {
 				continue
 			}
-			if _, err := tx.w.exec(statements[n], args[:n*width]...); err != nil {
+			if err := run(statements[n], args[:n*width]); err != nil {
 				return err
 			}
 			args = args[n*width:]
