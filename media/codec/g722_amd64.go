@@ -39,7 +39,7 @@ func decodeSubbands(state *subbands, pairs *int16, src *byte, n int)
 
 // g722Adapt is what follows from a code: the inverse quantizers' outputs for the
 // lower band's predictor, the upper band, the lower band's sound and the upper
-// band again, all negative, and the multipliers of both scale factors.
+// band again, all negated, and the multipliers of both scale factors.
 var g722Adapt = func() (t [256][8]int16) {
 	for c := range t {
 		q4, q2, q6 := -qm4[c>>2&15], -qm2[c>>6], -qm6[c&63]
@@ -49,8 +49,9 @@ var g722Adapt = func() (t [256][8]int16) {
 }()
 
 // g722Steps is minus twice the quantizer's step for nb/64, of the lower and of
-// the upper band: times an inverse quantizer's negative output, the upper half of
-// 32 bits is the difference.
+// the upper band: times an inverse quantizer's negated output, the upper half of
+// 32 bits is the difference. Twice the largest step is 32768, which only the
+// negative numbers of 16 bits have.
 var g722Steps = func() (t [2][nbHMax/64 + 1]int16) {
 	for k, limit := range [2]int32{nbLMax, nbHMax} {
 		for i := range t[k] {

@@ -82,6 +82,16 @@ DATA level2<>+0(SB)/8, $0x0000000011a00000
 DATA level2<>+8(SB)/8, $0
 GLOBL level2<>(SB), RODATA|NOPTR, $16
 
+// Both loops are what g722_plain.go and g722_band.go say, word by word: saturate
+// is PADDSW and its like; x*y>>15 is the middle of a product of 32 bits, twice the
+// upper half and the lower one's top bit, or the upper half alone where a table or
+// a constant holds the double already. No such product leaves 16 bits: steps are
+// at most 16384, so doubled differences are within 20456, and poles within 27648.
+//
+// They read and write n codes and 2n samples, one step at a time; tables are read
+// at a code, at nb/64, which SCALE keeps within its limits, and at the 32 decision
+// levels.
+//
 // The registers of both loops:
 //
 //	X5   minus twice the quantizers' steps, and zeros
@@ -107,7 +117,7 @@ GLOBL level2<>(SB), RODATA|NOPTR, $16
 	MOVL 92(state), X11; \
 	MOVL 96(state), X10; \
 	LEAQ ·g722Steps(SB), R12; \
-	LEAQ 706(R12), R13
+	LEAQ 706(R12), R13 /* two bytes for each of nbHMax/64 + 1 */
 
 #define STORE(state) \
 	MOVOU X9, 0(state); \
@@ -121,7 +131,7 @@ GLOBL level2<>(SB), RODATA|NOPTR, $16
 	MOVL X11, 92(state); \
 	MOVL X10, 96(state)
 
-// STEPS looks the quantizers' steps up.
+// STEPS looks the quantizers' steps up: band.step of both bands.
 #define STEPS \
 	MOVO X10, X1; \
 	PSRLW $6, X1; \
@@ -134,7 +144,8 @@ GLOBL level2<>(SB), RODATA|NOPTR, $16
 	ORL DX, AX; \
 	MOVL AX, X5
 
-// SCALE adapts the quantizers to the multipliers in X1.
+// SCALE adapts the quantizers to the multipliers in X1: band.scale. The leak, the
+// multiplier, the limits 0 and most, then the new steps.
 #define SCALE \
 	MOVO X10, X2; \
 	PMULHW leakScale<>(SB), X2; \
@@ -146,8 +157,16 @@ GLOBL level2<>(SB), RODATA|NOPTR, $16
 	STEPS
 
 // POLES adapts the pole sections to the differences in X0 and leaves the pole
-// sections' part of the next estimates in X12. X3 is all ones where the signs of
-// two partially reconstructed signals are alike.
+// sections' part of the next estimates in X12: band.poles, and the lines around it
+// in band.update. X3 is all ones where the signs of two partially reconstructed
+// signals are alike, so that (x ^ X3) - X3 turns x round there. In order:
+//
+//	X1 the new part (p), X2 the new full (r), X3 the signs alike, X14 moved on;
+//	X4 a1*4, turned round, / 128, from the words of a1 to those of a2;
+//	X15 leaked, with X4 for a2, then with the steps;
+//	X15 limited, a2 by itself and then a1 to within 15360-a2: X1 is that limit
+//	(15360 for a2, which changes nothing any more), X4 is -X1;
+//	X13 moved on; X12 the middles of a1*full[0] and a2*full[1], and their sum.
 #define POLES \
 	MOVO X11, X1; \
 	PADDSW X0, X1; \
@@ -198,7 +217,10 @@ GLOBL level2<>(SB), RODATA|NOPTR, $16
 
 // ZEROS adapts one zero section to the difference d in all words of x, whose
 // double goes to the front of diff from the first word of twice; the sums of the
-// section's products are left in x. t is lost.
+// section's products are left in x. t is lost. This is band.zeros, all six (and
+// two more that stay 0) at once: t is the step, 0 where d is, turned round where d
+// and an older difference have other signs; the coefficients leak and take it; diff
+// moves on; x is the middles of coefficients times differences, added up in pairs.
 #define ZEROS(zero, diff, twice, x, t) \
 	PXOR t, t; \
 	PCMPEQW x, t; \
@@ -223,7 +245,10 @@ GLOBL level2<>(SB), RODATA|NOPTR, $16
 	PMADDWL ones<>(SB), x
 
 // PREDICT adapts both predictors to the differences in X0, which has zeros after
-// them, and estimates the next samples.
+// them, and estimates the next samples: band.update. The lower band's difference
+// goes to all words of X1, the upper's to all of X2, their doubles to the first
+// words of X3 and X0; the four sums of each zero section are added up crosswise,
+// saturated, and added to what POLES has left.
 #define PREDICT \
 	POLES; \
 	PSHUFLW $0x00, X0, X1; \

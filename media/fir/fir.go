@@ -15,8 +15,8 @@ type Pair struct {
 	round  int32
 }
 
-// NewPair makes two filters of equal length; taps are multiplied with the oldest
-// sample first. Sums are divided by 2^shift, rounded down, or to the nearest
+// NewPair makes two filters of equal length, one tap or more; taps are multiplied
+// with the oldest sample first. Sums are divided by 2^shift, rounded down, or to the nearest
 // where round is true, and held to 16 bits. The magnitudes of each filter's taps
 // must add up to less than 65535, so that no sum can leave 32 bits.
 func NewPair(first, second []int16, shift uint, round bool) *Pair {
@@ -40,7 +40,7 @@ func (p *Pair) Taps() int { return p.groups * group }
 // i-th pair is of the samples from i*step on, the first filter's result before
 // the second's. It tells how many pairs it wrote and allocates nothing.
 func (p *Pair) Run(dst, src []int16, step int) int {
-	if len(src) < p.Taps() || step < 1 {
+	if p.groups == 0 || len(src) < p.Taps() || step < 1 {
 		return 0
 	}
 	n := min(len(dst)/2, (len(src)-p.Taps())/step+1)

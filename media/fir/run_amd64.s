@@ -5,7 +5,9 @@
 // func runPair(dst, src, coef *int16, n, step, groups int, round int32, shift uint)
 //
 // X6 and X7 gather four partial sums of each filter, X8 holds the rounding, X9
-// the shift. R9 goes through the samples in bytes; the taps lie twice as far.
+// the shift. R9 goes through the samples in bytes; the taps lie twice as far. The
+// last pair reads src up to (n-1)*step + 8*groups samples, which is what Run
+// gives it. PMADDWL adds two products at a time, as the limit on the taps allows.
 TEXT ·runPair(SB), NOSPLIT, $0-64
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), SI
@@ -36,7 +38,8 @@ taps:
 	CMPQ R9, R8
 	JLT taps
 
-	// Add the four partial sums of both filters: a0 b0 a1 b1 + a2 b2 a3 b3.
+	// Add the four partial sums of both filters, a0 b0 a1 b1 + a2 b2 a3 b3, then
+	// the halves of that; round, shift, and hold to 16 bits.
 	MOVO X6, X0
 	PUNPCKLLQ X7, X0
 	PUNPCKHLQ X7, X6
