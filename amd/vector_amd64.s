@@ -2,6 +2,11 @@
 
 #include "textflag.h"
 
+// Each routine takes four places of the plain one at a time; comments name its
+// variables. Arrays have the lengths that their Go declarations say, and how often
+// a loop runs is counted from these: halfLen 128, windowSize 256, lowSamples 40,
+// lags 28, lagMax 32, noiseBins 116. Nothing is read beyond them.
+
 // Half of four floats.
 DATA halves<>+0(SB)/8, $0x3f0000003f000000
 DATA halves<>+8(SB)/8, $0x3f0000003f000000
@@ -21,7 +26,7 @@ DATA rises<>+0(SB)/8, $0x3f828f5c3f828f5c
 DATA rises<>+8(SB)/8, $0x3f828f5c3f828f5c
 GLOBL rises<>(SB), RODATA|NOPTR, $16
 
-// PAIRS loads four complex samples and their window.
+// PAIRS loads four complex samples, windows them and takes them apart.
 #define PAIRS(at, re, im) \
 	MOVUPS at(SI), re; \
 	MOVUPS at(DI), X12; \
@@ -66,36 +71,36 @@ first:
 	MOVQ 8(DX), R11
 	MOVQ 16(DX), R12
 	MOVQ 24(DX), R13
-	PAIRS(0, X0, X4)
-	PAIRS(512, X1, X5)
-	PAIRS(256, X2, X6)
-	PAIRS(768, X3, X7)
+	PAIRS(0, X0, X4)      // a, e
+	PAIRS(512, X1, X5)    // b, f
+	PAIRS(256, X2, X6)    // c, g
+	PAIRS(768, X3, X7)    // d, h
 	MOVAPS X0, X9
-	ADDPS X1, X9
-	SUBPS X1, X0
+	ADDPS X1, X9          // a+b
+	SUBPS X1, X0          // a-b
 	MOVAPS X4, X11
-	ADDPS X5, X11
-	SUBPS X5, X4
+	ADDPS X5, X11         // e+f
+	SUBPS X5, X4          // e-f
 	MOVAPS X9, X1
 	ADDPS X2, X1
-	ADDPS X3, X1
+	ADDPS X3, X1          // re[i]
 	SUBPS X2, X9
-	SUBPS X3, X9
+	SUBPS X3, X9          // re[i+2]
 	MOVAPS X0, X8
 	ADDPS X6, X8
-	SUBPS X7, X8
+	SUBPS X7, X8          // re[i+1]
 	SUBPS X6, X0
-	ADDPS X7, X0
+	ADDPS X7, X0          // re[i+3]
 	MOVAPS X11, X12
 	ADDPS X6, X12
-	ADDPS X7, X12
+	ADDPS X7, X12         // im[i]
 	SUBPS X6, X11
-	SUBPS X7, X11
+	SUBPS X7, X11         // im[i+2]
 	MOVAPS X4, X13
 	SUBPS X2, X13
-	ADDPS X3, X13
+	ADDPS X3, X13         // im[i+1]
 	ADDPS X2, X4
-	SUBPS X3, X4
+	SUBPS X3, X4          // im[i+3]
 	SCATTER(X1, X8, X9, X0, X14, AX)
 	SCATTER(X12, X13, X11, X4, X14, BX)
 	ADDQ $32, SI
@@ -105,8 +110,8 @@ first:
 	JNZ first
 	RET
 
-// TURN multiplies a complex number by the twiddle at a place; the result is in
-// re and two.
+// TURN multiplies a complex number by the twiddle at a place, four cosines before
+// four sines; the result is in re and two.
 #define TURN(re, im, two, at) \
 	MOVUPS at(DX), X12; \
 	MOVUPS (at+16)(DX), X13; \
@@ -124,9 +129,9 @@ TEXT ·quarterStages(SB), NOSPLIT, $0-32
 	MOVQ re+0(FP), AX
 	MOVQ im+8(FP), BX
 	MOVQ size+24(FP), R8
-	SHLQ $2, R8          // bytes
-	LEAQ (R8)(R8*2), R9
-	LEAQ 512(AX), R10
+	SHLQ $2, R8           // to i1 in bytes; R8*2: to i2
+	LEAQ (R8)(R8*2), R9   // to i3
+	LEAQ 512(AX), R10     // the end
 
 block:
 	MOVQ turns+16(FP), DX
@@ -135,13 +140,13 @@ block:
 four:
 	MOVUPS (AX)(R8*1), X0
 	MOVUPS (BX)(R8*1), X1
-	TURN(X0, X1, X2, 0)
+	TURN(X0, X1, X2, 0)   // br, bi
 	MOVUPS (AX)(R8*2), X3
 	MOVUPS (BX)(R8*2), X4
-	TURN(X3, X4, X5, 32)
+	TURN(X3, X4, X5, 32)  // cr, ci
 	MOVUPS (AX)(R9*1), X6
 	MOVUPS (BX)(R9*1), X7
-	TURN(X6, X7, X8, 64)
+	TURN(X6, X7, X8, 64)  // dr, di
 	MOVUPS (AX), X1
 	MOVUPS (BX), X4
 	MOVAPS X1, X7
@@ -195,9 +200,9 @@ TEXT ·lastStage(SB), NOSPLIT, $0-24
 	MOVQ $16, CX
 
 last:
-	MOVUPS 256(AX), X0
+	MOVUPS 256(AX), X0    // of k = j + 64
 	MOVUPS 256(BX), X1
-	TURN(X0, X1, X2, 0)
+	TURN(X0, X1, X2, 0)   // tr, ti
 	MOVUPS (AX), X3
 	MOVUPS (BX), X4
 	MOVAPS X3, X5
@@ -281,7 +286,8 @@ four:
 	JNZ four
 	RET
 
-// LAG adds one sample's product for four lags.
+// LAG adds the products of one sample, in all places of X7, with those that lie
+// four neighbouring lags before it.
 #define LAG(at, sum) \
 	MOVUPS at(DI), X8; \
 	MULPS X7, X8; \
@@ -291,7 +297,7 @@ four:
 TEXT ·products(SB), NOSPLIT, $0-16
 	MOVQ sums+0(FP), AX
 	MOVQ x+8(FP), DI
-	LEAQ 128(DI), SI      // the frame
+	LEAQ 128(DI), SI      // the frame, lagMax samples on
 	MOVQ $40, CX
 	XORPS X0, X0
 	XORPS X1, X1
@@ -325,6 +331,9 @@ sample:
 	RET
 
 // func lowBand(low *[lowSamples]float32, x *[lowTaps - decimation + frameSamples]float32, taps *[lowTaps]float32)
+//
+// X8 to X11 hold the taps, X4 to X7 the rectified samples under them, which move
+// on by four an output. Products add up as plainLowBand's four sums.
 TEXT ·lowBand(SB), NOSPLIT, $0-24
 	MOVQ low+0(FP), AX
 	MOVQ x+8(FP), SI
@@ -383,11 +392,11 @@ bin:
 	MOVUPS (AX), X0
 	MOVUPS (BX), X1
 	MOVAPS X1, X2
-	CMPPS X0, X2, $1      // now < floor
+	CMPPS X0, X2, $1      // all ones where p < f
 	SUBPS X0, X1
 	MULPS X6, X1
-	ADDPS X0, X1
-	MULPS X7, X0
+	ADDPS X0, X1          // fallen
+	MULPS X7, X0          // risen
 	ANDPS X2, X1
 	ANDNPS X0, X2
 	ORPS X1, X2

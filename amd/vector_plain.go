@@ -1,6 +1,7 @@
 package amd
 
-// The detector's inner loops, for every processor.
+// The detector's inner loops, for every processor: what vector_amd64.s is held to.
+// What each does is said where it is declared, in vector_amd64.go.
 
 func plainFirstStages(re, im *[halfLen]float32, x, window *[windowSize]float32, places *[halfLen / 4]int64) {
 	for r, place := range places { // the four inputs of four outputs are a quarter apart
@@ -17,7 +18,7 @@ func plainFirstStages(re, im *[halfLen]float32, x, window *[windowSize]float32, 
 }
 
 func plainQuarterStages(re, im *[halfLen]float32, size int64) {
-	const last = halfLen - 1 // masks keep the indices in bounds
+	const last = halfLen - 1 // masks spare the bounds checks
 	for j := range int(size) {
 		turn := windowSize / 4 / int(size) * j
 		c1, w1 := cosines[2*turn&(windowSize-1)], sines[2*turn&(windowSize-1)]
