@@ -41,3 +41,15 @@ func lowBand(low *[lowSamples]float32, x *[lowTaps - decimation + frameSamples]f
 //
 //go:noescape
 func follow(floor, now *[noiseBins]float32)
+
+// The lengths that vector_amd64.s counts its loops from.
+var (
+	_ [128]struct{} = [halfLen]struct{}{}
+	_ [256]struct{} = [windowSize]struct{}{}
+	_ [40]struct{}  = [lowSamples]struct{}{}
+	_ [16]struct{}  = [lowTaps]struct{}{}
+	_ [4]struct{}   = [decimation]struct{}{}
+	_ [28]struct{}  = [lags]struct{}{}
+	_ [32]struct{}  = [lagMax]struct{}{}
+	_ [116]struct{} = [noiseBins]struct{}{}
+)

@@ -63,6 +63,9 @@ var g722Steps = func() (t [2][nbHMax/64 + 1]int16) {
 	return t
 }()
 
+// g722_amd64.s knows the length of one of these tables, in bytes.
+var _ [706]struct{} = [2 * (nbHMax/64 + 1)]struct{}{}
+
 // g722Codes is the code of what the encoder found: the lower band's decision
 // interval from 1 to 30, 32 more where that difference is negative, 64 more where
 // the upper band's difference is small, and 128 more where it is not negative.
