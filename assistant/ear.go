@@ -78,7 +78,6 @@ func (p *phrase) end(at time.Time, words time.Duration) {
 const hearing = 2 * time.Second
 
 func newEar(engine stt.Engine, o stt.Options, t Times, onFirm func() bool) *ear {
-	o.Whole = true
 	told := make(chan struct{})
 	close(told)
 	return &ear{

@@ -21,6 +21,7 @@ import (
 type live struct {
 	options realtime.Options
 	setup   realtime.Setup
+	dialled *connection // to begin on; nil: none
 
 	mu      sync.Mutex // held while it connects
 	session *realtime.Session
@@ -51,12 +52,40 @@ func (l *live) connect(ctx context.Context) (*realtime.Session, error) {
 	}
 	setup := l.setup
 	setup.History = l.history
+	if s := l.begin(ctx, setup); s != nil {
+		l.session = s
+		return s, nil
+	}
 	s, err := realtime.Open(ctx, l.options, setup)
 	if err != nil {
 		return nil, err
 	}
 	l.session = s
 	return s, nil
+}
+
+// beginFor bounds how long a connection that was made while the call rang may
+// take to be of use.
+const beginFor = time.Second
+
+// begin begins on the connection that was made while the call rang, once; nil:
+// there is none, or it has broken.
+func (l *live) begin(ctx context.Context, setup realtime.Setup) *realtime.Session {
+	d := l.dialled
+	if l.dialled = nil; d == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, beginFor)
+	defer cancel()
+	select {
+	case <-d.ready:
+	case <-ctx.Done():
+		return nil
+	}
+	if d.model == nil || d.model.Begin(ctx, setup) != nil {
+		return nil
+	}
+	return d.model
 }
 
 // close ends the line.

@@ -124,6 +124,10 @@ func (s *Service) converse(ctx context.Context, c *call.Call, o conversing) fina
 			defer time.AfterFunc(o.duration, func() { cancel(errDuration) }).Stop()
 		}
 		t := s.newTalk(n, o, c.Snapshot())
+		if l := s.connected(key{c.CustomerID(), c.ID()}); l != nil {
+			t.use(l)
+			defer l.close()
+		}
 		e = endingOf(t.converse(ctx, c))
 		c.ForgetKeys()
 	}

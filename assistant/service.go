@@ -55,8 +55,9 @@ type Service struct {
 	work   sync.WaitGroup
 	warmed atomic.Int64 // when, in Unix nanoseconds
 
-	mu   sync.Mutex
-	live map[key]*conversation
+	mu    sync.Mutex
+	live  map[key]*conversation
+	lines map[key]*connection // of calls that ring
 }
 
 // key names an object of a customer.
@@ -70,7 +71,7 @@ func New(cfg Config) *Service {
 	if cfg.Model.First == 0 {
 		cfg.Model.First = cfg.Times.First
 	}
-	return &Service{cfg: cfg, model: llm.New(cfg.Model), live: map[key]*conversation{}}
+	return &Service{cfg: cfg, model: llm.New(cfg.Model), live: map[key]*conversation{}, lines: map[key]*connection{}}
 }
 
 // modelOf is the client of an assistant's own server, or the configured one.
@@ -219,6 +220,7 @@ func (s *Service) Close(ctx context.Context) error {
 		n.cancel(&ending{result: "restart"})
 	}
 	s.mu.Unlock()
+	s.dismissAll()
 	over := make(chan struct{})
 	go func() {
 		s.work.Wait()

@@ -51,7 +51,8 @@ type talk struct {
 	book    book
 	log     *slog.Logger
 
-	live     *live // nil: the engines are three
+	live     *live       // nil: the engines are three
+	dialled  *connection // to that model, while the call rang; nil: none
 	mouth    *mouth
 	ear      *ear
 	keys     <-chan call.Keypress
@@ -103,7 +104,7 @@ func (t *talk) converse(ctx context.Context, p Party) error {
 	if t.live != nil {
 		defer t.live.close()
 	}
-	t.ear = newEar(t.engines.Ear, stt.Options{Language: t.spec.Language}, t.times, t.mouth.pause)
+	t.ear = newEar(t.engines.Ear, hears(&t.spec), t.times, t.mouth.pause)
 	keys, stop := p.Keys()
 	defer stop()
 	t.keys = keys
@@ -137,6 +138,16 @@ func (t *talk) converse(ctx context.Context, p Party) error {
 	}
 }
 
+// use lets the conversation use what was connected while the call rang.
+func (t *talk) use(l *connection) {
+	switch live := t.engines.Live; {
+	case live == nil && l.live == nil:
+		t.engines.Ear = &earOn{Engine: t.engines.Ear, line: l}
+	case live != nil && l.live != nil && *live == *l.live:
+		t.dialled = l
+	}
+}
+
 // goLive opens the line to a model that hears and speaks itself, where there
 // is one.
 func (t *talk) goLive(ctx context.Context, rate int) error {
@@ -144,7 +155,7 @@ func (t *talk) goLive(ctx context.Context, rate int) error {
 	if o == nil {
 		return nil
 	}
-	t.live = &live{options: *o, setup: realtime.Setup{
+	t.live = &live{options: *o, dialled: t.dialled, setup: realtime.Setup{
 		Instructions: t.spec.system(), Language: t.spec.Language, Tools: t.tools.definitions(), Wide: rate > 8000}}
 	t.engines.Ear = t.live
 	if _, err := t.live.connect(ctx); err != nil {

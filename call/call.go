@@ -65,6 +65,16 @@ type Script struct {
 	Variables map[string]string
 }
 
+// Script is what runs on the call once it is up; the zero Script: nothing.
+func (c *Call) Script() Script {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.script == nil {
+		return Script{}
+	}
+	return *c.script
+}
+
 // empty reports whether there is nothing to run.
 func (s *Script) empty() bool { return s == nil || (s.FlowID == "" && len(s.Actions) == 0) }
 

@@ -86,6 +86,20 @@ const maxEvent = 4 << 20
 
 // Open connects and sets a session up. Errors wrap those of package llm.
 func Open(ctx context.Context, o Options, setup Setup) (*Session, error) {
+	ctx, cancel := context.WithTimeout(ctx, o.filled().Connect)
+	defer cancel()
+	s, err := Dial(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Begin(ctx, setup); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Dial connects. The session's first use is Begin, or it is closed.
+func Dial(ctx context.Context, o Options) (*Session, error) {
 	o = o.filled()
 	ctx, cancel := context.WithTimeout(ctx, o.Connect)
 	defer cancel()
@@ -106,16 +120,25 @@ func Open(ctx context.Context, o Options, setup Setup) (*Session, error) {
 	}
 	conn.SetReadLimit(maxEvent)
 	s := &Session{
-		opt: o, conn: conn, sound: formatOf(setup.Wide), ready: make(chan error, 1), buffer: make(chan struct{}, 1),
+		opt: o, conn: conn, ready: make(chan error, 1), buffer: make(chan struct{}, 1),
 		over: make(chan struct{}), spoken: map[string]*utterance{},
 	}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
-	go s.receive()
-	if err := s.begin(ctx, setup); err != nil {
-		s.Close()
-		return nil, err
-	}
 	return s, nil
+}
+
+// Begin sets a session up that Dial has made, once. When it fails, the session
+// is closed.
+func (s *Session) Begin(ctx context.Context, setup Setup) error {
+	ctx, cancel := context.WithTimeout(ctx, s.opt.Connect)
+	defer cancel()
+	s.sound = formatOf(setup.Wide)
+	go s.receive()
+	err := s.begin(ctx, setup)
+	if err != nil {
+		s.Close()
+	}
+	return err
 }
 
 func (o Options) address() (string, error) {

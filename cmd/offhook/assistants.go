@@ -56,14 +56,35 @@ func (s *Server) speechModel() *realtime.Options {
 	return &realtime.Options{URL: c.URL, Model: c.Model, APIKey: c.APIKey, Voice: c.Voice, Transcriber: c.Transcriber, Logger: s.log}
 }
 
-// warmAssistants connects to the language model while a call still rings.
+// warmAssistants connects to the engines of assistants while a call still
+// rings.
 func (s *Server) warmAssistants(events []resource.Event) {
 	for _, e := range events {
 		if e.Type == event.CallDialing || e.Type == event.CallRinging {
 			s.assistants.Warm()
-			return
+		}
+		if e.Type == event.CallDialing && (s.stt != nil || s.cfg.LLM.Realtime.URL != "") {
+			go s.expectAssistant(e.CustomerID, e.ResourceID) // it reads a row, and ends by itself
 		}
 	}
+}
+
+// expectAssistant connects for the assistant that a call will talk with, if it
+// will.
+func (s *Server) expectAssistant(customerID, callID string) {
+	c, ok := s.exchange.Find(customerID, callID)
+	if !ok {
+		return
+	}
+	script := c.Script()
+	if script.FlowID != "" {
+		f, err := s.runner.Flow(c.Context(), customerID, script.FlowID)
+		if err != nil {
+			return // whoever runs it tells
+		}
+		script.Actions = f.Actions
+	}
+	s.assistants.Expect(c, script.Actions)
 }
 
 // observeTurn counts one turn of an assistant.

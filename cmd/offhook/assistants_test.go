@@ -296,16 +296,18 @@ flows: [{id: desk, actions: [{type: connect, option: {destinations: [{type: exte
 	}
 }
 
-// TestAssistantWarmUp connects to the model while the call rings; its turns
+// TestAssistantWarmUp connects to model and recogniser while the call rings; its turns
 // show in the metrics, and a conversation ends after the time that it was
 // given.
 func TestAssistantWarmUp(t *testing.T) {
 	brain := newFakeLLM(t, func([]llmMessage) llmReply { return llmReply{words: "Yes?"} })
-	w := newWorld(t, "", withAssistant(newFakeVosk(t), brain))
+	ears := newFakeVosk(t)
+	w := newWorld(t, "", withAssistant(ears, brain))
 	customer := w.next(func(c *phone.Call) {
 		if err := c.Ring(); err != nil {
 			t.Error(err)
 		}
+		receiveOr(t, "the recogniser is connected while it rings", ears.came)
 		receiveOr(t, "the model is connected while it rings", brain.warmed)
 		if err := c.Answer(); err != nil {
 			t.Error(err)

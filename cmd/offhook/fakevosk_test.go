@@ -80,13 +80,14 @@ type fakeVosk struct {
 	t       *testing.T
 	url     string
 	opened  atomic.Int64
+	came    chan struct{} // has an entry when somebody connected
 	mu      sync.Mutex
 	conns   []*websocket.Conn
 	refuses bool
 }
 
 func newFakeVosk(t *testing.T) *fakeVosk {
-	f := &fakeVosk{t: t}
+	f := &fakeVosk{t: t, came: make(chan struct{}, 1)}
 	s := httptest.NewServer(http.HandlerFunc(f.serve))
 	t.Cleanup(func() { f.hangUp(); s.Close() })
 	f.url = "ws" + strings.TrimPrefix(s.URL, "http")
@@ -123,6 +124,10 @@ func (f *fakeVosk) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f.opened.Add(1)
+	select {
+	case f.came <- struct{}{}:
+	default:
+	}
 	f.mu.Lock()
 	f.conns = append(f.conns, c)
 	f.mu.Unlock()

@@ -21,8 +21,8 @@ type assistant struct {
 	ChatbotID      string `json:"chatbot_id,omitempty" doc:"The same, in older flows"`
 }
 
-// id returns the assistant's id by whatever name it was given.
-func (a *assistant) id() string {
+// ID returns the assistant's id by whatever name it was given; empty: none.
+func (a *assistant) ID() string {
 	ids := []string{a.AIID, a.AssistanceID, a.ChatbotID}
 	if i := slices.IndexFunc(ids, func(id string) bool { return id != "" }); i >= 0 {
 		return ids[i]
@@ -47,7 +47,7 @@ type AITalk struct {
 
 // Validate implements flow.Validator.
 func (o *AITalk) Validate(c *flow.Check) {
-	if o.id() == "" && o.Prompt == "" {
+	if o.ID() == "" && o.Prompt == "" {
 		c.Missing("ai_id", "give ai_id, or prompt for an assistant of this action alone")
 	}
 	for i, t := range o.Tools {
@@ -68,7 +68,7 @@ func (o *AITalk) Validate(c *flow.Check) {
 // Run implements flow.Option. What the assistant asks for, such as joining a
 // queue, runs next.
 func (o *AITalk) Run(ctx context.Context, r *flow.Run) (flow.Next, error) {
-	return assist(ctx, r, flow.AssistRequest{Verb: "ai_talk", AIID: o.id(), Duration: o.Duration.Duration()}, o)
+	return assist(ctx, r, flow.AssistRequest{Verb: "ai_talk", AIID: o.ID(), Duration: o.Duration.Duration()}, o)
 }
 
 // AITask is the option of ai_task.
@@ -80,14 +80,14 @@ type AITask struct {
 
 // Validate implements flow.Validator.
 func (o *AITask) Validate(c *flow.Check) {
-	if o.id() == "" && o.Prompt == "" {
+	if o.ID() == "" && o.Prompt == "" {
 		c.Missing("ai_id", "give ai_id, or prompt for a task of this action alone")
 	}
 }
 
 // Run implements flow.Option.
 func (o *AITask) Run(ctx context.Context, r *flow.Run) (flow.Next, error) {
-	return assist(ctx, r, flow.AssistRequest{Verb: "ai_task", AIID: o.id()}, o)
+	return assist(ctx, r, flow.AssistRequest{Verb: "ai_task", AIID: o.ID()}, o)
 }
 
 // AISummary is the option of ai_summary.
