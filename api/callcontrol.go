@@ -19,6 +19,20 @@ type muteBody struct {
 	Direction string `json:"direction" doc:"in: what the party says, out: what it hears, both" enum:"in,out,both,"`
 }
 
+// unmuted is what stays silent of a mute when it is ended for a direction;
+// without one it ends whole.
+func unmuted(mute, direction string) string {
+	switch {
+	case direction == "" || direction == "both" || direction == mute:
+		return ""
+	case mute == "both" && direction == "in":
+		return "out"
+	case mute == "both":
+		return "in"
+	}
+	return mute
+}
+
 // talkBody is the body of talk.
 type talkBody struct {
 	Text     string `json:"text" doc:"Plain or SSML"`
@@ -136,8 +150,8 @@ func (s *Server) registerCallControl() {
 		h.Call.Mute(orElse(b.Direction, "both"))
 		return nil
 	})
-	control(s, http.MethodDelete, "mute", "End the mute", answered, func(_ *request, h flow.Host, _ *none) error {
-		h.Call.Mute("")
+	control(s, http.MethodDelete, "mute", "End the mute, of one direction where one is given", answered, func(_ *request, h flow.Host, b *muteBody) error {
+		h.Call.Mute(unmuted(h.Call.Snapshot().MuteDirection, b.Direction))
 		return nil
 	})
 	control(s, http.MethodPost, "moh", "Play music on hold", answered, func(_ *request, h flow.Host, _ *none) error { return h.Player.MusicStart("default") })

@@ -281,8 +281,13 @@ func (f *fakeCall) Hangup(reason string) {
 	delete(f.live.calls, f.call.CustomerID+"/"+f.call.ID)
 	f.live.mu.Unlock()
 }
-func (f *fakeCall) HangupLike(string)              { f.Hangup("normal") }
-func (f *fakeCall) Mute(direction string)          { f.note("mute:" + direction) }
+func (f *fakeCall) HangupLike(string) { f.Hangup("normal") }
+func (f *fakeCall) Mute(direction string) {
+	f.note("mute:" + direction)
+	f.mu.Lock()
+	f.call.MuteDirection = direction
+	f.mu.Unlock()
+}
 func (f *fakeCall) PlayInBackground(p flow.Prompt) { f.note("play:" + p.Text + p.URL) }
 func (f *fakeCall) MusicStart(class string) error  { f.note("music:" + class); return nil }
 func (f *fakeCall) MusicStop()                     { f.note("music:off") }

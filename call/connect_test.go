@@ -229,6 +229,36 @@ func TestFirstAnswerWins(t *testing.T) {
 	wait(t, "the winner's call ends with the caller's", winner.Done())
 }
 
+// Who reads a groupcall while it lasts sees its calls and who answered.
+func TestGroupcallIsReadWhileItLasts(t *testing.T) {
+	picked := make(chan *phone.Call, 1)
+	b := newBench(t, func(ctx context.Context, _ *call.Call, _ call.Script) { <-ctx.Done() })
+	b.extension("1001", reject(486))
+	b.extension("1002", answer(picked))
+	_, groups, err := b.x.Dial(t.Context(), call.DialOptions{CustomerID: customer, Group: true, RingMethod: "linear", Script: call.Script{FlowID: "f"},
+		Destinations: []resource.Address{{Type: "extension", Target: "1001"}, {Type: "extension", Target: "1002"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wait(t, "the second is answered", (<-picked).UpSignal())
+	settle(t, "groupcalls without an answer", func() int {
+		if err := b.db.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		g, err := rows.Groupcalls.Load(t.Context(), b.db, customer, groups[0].ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if g.AnswerCallID == "" {
+			return 1
+		}
+		if len(g.CallIDs) != 2 || g.AnswerCallID != g.CallIDs[1] || g.DialIndex != 1 || g.Status != resource.StatusProgressing {
+			t.Errorf("call_ids %v, answer_call_id %s, dial_index %d, status %s", g.CallIDs, g.AnswerCallID, g.DialIndex, g.Status)
+		}
+		return 0
+	})
+}
+
 func TestEarlyMediaReachesTheCaller(t *testing.T) {
 	got := make(chan *phone.Call, 1)
 	b := newBench(t, connectScript(t))

@@ -151,18 +151,19 @@ func (g *group) run(placed func()) {
 		linear: g.row.RingMethod == "linear", master: g.o.Master, anonymous: g.o.Anonymous,
 		groupcall: g.row.ID, metadata: g.o.Metadata, durable: g.o.Durable,
 		onCall: func(c *Call) {
-			g.mu.Lock()
-			g.calls = append(g.calls, c)
-			g.row.CallIDs = append(g.row.CallIDs, c.ID())
-			g.row.CallCount++
-			g.mu.Unlock()
+			g.change(func() {
+				g.calls = append(g.calls, c)
+				g.row.CallIDs = append(g.row.CallIDs, c.ID())
+				g.row.CallCount++
+				if g.row.RingMethod == "linear" {
+					g.row.DialIndex = min(len(g.calls), len(g.to)) - 1
+				}
+			})
 			placed()
 		},
 	})
 	if c != nil {
-		g.mu.Lock()
-		g.row.AnswerCallID, g.row.CallCount = c.ID(), 1
-		g.mu.Unlock()
+		g.change(func() { g.row.AnswerCallID, g.row.CallCount = c.ID(), 1 })
 		script := g.o.Script
 		c.mu.Lock()
 		c.script = &script
@@ -175,16 +176,28 @@ func (g *group) run(placed func()) {
 		}
 		<-c.done
 	}
+	g.change(func() { g.row.Status, g.row.CallCount = resource.StatusHangup, 0 }, event.GroupcallHangup)
+}
+
+// change changes the group and has it written, so that who reads it sees its
+// calls and its answer while it lasts; events are told of the changed group.
+func (g *group) change(f func(), events ...string) {
 	g.mu.Lock()
-	g.row.Status, g.row.CallCount = resource.StatusHangup, 0
+	defer g.mu.Unlock()
+	f()
 	g.row.TMUpdate = resource.Now()
-	g.mu.Unlock()
-	row := g.snapshot()
-	g.x.cfg.DB.Enqueue(func(tx *store.Tx) error {
+	row := g.row
+	row.CallIDs = slices.Clone(row.CallIDs)
+	g.x.cfg.DB.Enqueue(func(tx *store.Tx) error { // under the lock: writes are in the order of changes
 		if err := rows.Groupcalls.Put(tx, &row); err != nil {
 			return err
 		}
-		return tx.Emit(event.OfGroupcall(event.GroupcallHangup, row))
+		for _, name := range events {
+			if err := tx.Emit(event.OfGroupcall(name, row)); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
