@@ -10,7 +10,7 @@ import (
 // at once, by the same request with credentials; who scans for users or for a way
 // out asks again and again and never says who it is.
 type asked struct {
-	unanswered func(src netip.AddrPort) // told of each that was not answered
+	unanswered func(src netip.AddrPort) // told of each that was not answered; it does not block
 
 	mu      sync.Mutex
 	pending map[string]*time.Timer // by Call-ID; nil: closed
@@ -31,19 +31,27 @@ func newAsked(unanswered func(netip.AddrPort)) *asked {
 
 // challenge notes that src was asked who it is.
 func (a *asked) challenge(callID string, src netip.AddrPort) {
+	if !a.expect(callID, src) {
+		a.unanswered(src)
+	}
+}
+
+// expect waits for the answer; false when there is no room for one more.
+func (a *asked) expect(callID string, src netip.AddrPort) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	switch _, again := a.pending[callID]; {
-	case a.pending == nil || again:
-	case len(a.pending) >= maxAsked:
-		go a.unanswered(src)
-	default:
-		a.pending[callID] = time.AfterFunc(answerTime, func() {
-			if a.answer(callID) {
-				a.unanswered(src)
-			}
-		})
+	if _, again := a.pending[callID]; a.pending == nil || again {
+		return true
 	}
+	if len(a.pending) >= maxAsked {
+		return false
+	}
+	a.pending[callID] = time.AfterFunc(answerTime, func() {
+		if a.answer(callID) {
+			a.unanswered(src)
+		}
+	})
+	return true
 }
 
 // answer notes that credentials came, right or wrong. It reports whether they

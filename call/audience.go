@@ -50,13 +50,7 @@ func (p *partners) gone() <-chan struct{} { return p.lost }
 func (p *partners) void() <-chan struct{} { return nil }
 func (p *partners) keepsTransferer() bool { return false }
 
-func (p *partners) consult(target *Call) (*seat, error) {
-	s, err := p.talk.join(target)
-	if err == nil {
-		target.endWith(s)
-	}
-	return s, err
-}
+func (p *partners) consult(target *Call) (*seat, error) { return p.talk.bring(target) }
 
 func (p *partners) take(target *Call, consulted *seat) error {
 	if consulted == nil {
@@ -102,13 +96,7 @@ func (o *occupant) gone() <-chan struct{} { return nil }
 func (o *occupant) void() <-chan struct{} { return o.kept.Lost() }
 func (o *occupant) keepsTransferer() bool { return o.stays }
 
-func (o *occupant) consult(target *Call) (*seat, error) {
-	s, err := o.talk.join(target)
-	if err == nil {
-		target.endWith(s)
-	}
-	return s, err
-}
+func (o *occupant) consult(target *Call) (*seat, error) { return o.talk.bring(target) }
 
 func (o *occupant) take(target *Call, consulted *seat) error {
 	if consulted != nil {

@@ -82,6 +82,15 @@ func (v *conversation) join(c *Call) (*seat, error) {
 	return s, nil
 }
 
+// bring seats a call that ends when its seat is given up.
+func (v *conversation) bring(c *Call) (*seat, error) {
+	s, err := v.join(c)
+	if err == nil {
+		c.endWith(s)
+	}
+	return s, err
+}
+
 // heed lets those hear music who have nobody to talk to. The caller holds the
 // lock.
 func (v *conversation) heed() {

@@ -87,19 +87,9 @@ func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 
 // recover closes what was open when the last process died: calls end with a
 // cause of their own, recordings keep what was written.
 func (x *Exchange) recover(ctx context.Context) error {
-	files := map[string]recorder.Result{}
-	dirs, err := os.ReadDir(x.cfg.RecordingDir)
-	if err != nil && !os.IsNotExist(err) {
+	files, err := x.recoverFiles()
+	if err != nil {
 		return err
-	}
-	for _, d := range dirs {
-		found, err := recorder.Recover(filepath.Join(x.cfg.RecordingDir, d.Name()))
-		if err != nil {
-			x.cfg.Logger.Error("recover recordings", "customer", d.Name(), "error", err)
-		}
-		for _, f := range found {
-			files[f.Path] = f
-		}
 	}
 	recordings, err := rows.Recordings.Find(ctx, x.cfg.DB, rows.KeyLive, "1")
 	if err != nil {
@@ -147,6 +137,26 @@ func (x *Exchange) recover(ctx context.Context) error {
 		}
 		return nil
 	})
+}
+
+// recoverFiles makes whole what was being recorded, and returns it by path. A
+// customer whose files can't be mended is logged and keeps nobody from serving.
+func (x *Exchange) recoverFiles() (map[string]recorder.Result, error) {
+	files := map[string]recorder.Result{}
+	dirs, err := os.ReadDir(x.cfg.RecordingDir)
+	if err != nil && !os.IsNotExist(err) {
+		return nil, err
+	}
+	for _, d := range dirs {
+		found, err := recorder.Recover(filepath.Join(x.cfg.RecordingDir, d.Name()))
+		if err != nil {
+			x.cfg.Logger.Error("recover recordings", "customer", d.Name(), "error", err)
+		}
+		for _, f := range found {
+			files[f.Path] = f
+		}
+	}
+	return files, nil
 }
 
 // lastSeen is when something that was up when the last process died is known to

@@ -64,18 +64,14 @@ func (c *Call) takeSeatOf(old *Call) error {
 		return ErrState
 	}
 	v := s.conversation()
-	arrived := v.expect()
-	mine, err := v.join(c)
-	if err != nil {
-		arrived()
+	defer v.expect()()
+	if _, err := v.bring(c); err != nil {
 		return err
 	}
-	c.endWith(mine)
 	for _, other := range v.others(c) {
 		old.unchain(other.call)
 		other.call.unchain(old)
 	}
-	arrived()
 	return nil
 }
 
