@@ -123,7 +123,8 @@ func (r *frames) hurry(begun bool) (err error) {
 }
 
 // contentLength reads the length of the body that a header names: 0 when it
-// names none, -1 when it is no number or names two.
+// names none, -1 when it is no number or names two. What no message can have is
+// beyond maxDatagram, so that sums with it stay numbers everywhere.
 func contentLength(head []byte) (length int, named bool) {
 	for line := range bytes.SplitSeq(head, []byte("\r\n")) {
 		name, value, ok := bytes.Cut(line, []byte(":"))
@@ -133,10 +134,11 @@ func contentLength(head []byte) (length int, named bool) {
 		switch strings.ToLower(strings.TrimRight(string(name), " \t")) {
 		case "content-length", "l":
 			n, err := strconv.ParseUint(strings.TrimSpace(string(value)), 10, 31)
-			if err != nil || named && int(n) != length {
+			size := int(min(n, maxDatagram+1))
+			if err != nil || named && size != length {
 				return -1, false
 			}
-			length, named = int(n), true
+			length, named = size, true
 		}
 	}
 	return length, named

@@ -17,6 +17,7 @@ type StatusError struct {
 	Res    *sipmsg.Response
 }
 
+// Error implements error.
 func (e *StatusError) Error() string {
 	return fmt.Sprintf("sip: %s refused: %d %s", e.Method, e.Status, e.Reason)
 }
