@@ -575,6 +575,7 @@ func TestSupervise(t *testing.T) {
 	}
 	caller.Hangup()
 	receiveOr(t, "the agent's call ends", agent.Done())
+	c.ended("answered")
 	if status, _ := c.request("POST", "/v1/queuecalls/"+q.ID+"/supervise", `{"destination": {"type": "tel", "target": "+1555"}}`); status < 400 {
 		t.Errorf("supervising what is over: %d", status)
 	}
