@@ -68,8 +68,8 @@ func start(o Options, open func(path string) (file, error)) (*Recording, error) 
 
 // WriteFrame takes 20 ms of what the party said and of what it heard, one call
 // a tick. It never blocks, keeps neither slice and allocates only while the disk
-// stalls; a missing or short frame is silence. One goroutine at a time may call it. After the
-// end it does nothing.
+// stalls; a missing or short frame is silence. One goroutine at a time may call
+// it. After the end it does nothing.
 func (r *Recording) WriteFrame(said, heard []int16) {
 	if r.ended.Load() {
 		return
