@@ -101,6 +101,19 @@ func TestSeedScreening(t *testing.T) {
 	}
 }
 
+// outgoing is the one call out that is up.
+func (w *world) outgoing() (id string) {
+	w.t.Helper()
+	var list struct{ Result []resource.Call }
+	w.api("GET", "/v1/calls", nil, &list)
+	for _, c := range list.Result {
+		if c.Direction == resource.DirectionOutgoing && c.Status == resource.StatusProgressing {
+			id = c.ID
+		}
+	}
+	return id
+}
+
 func TestSeedWarmTransfer(t *testing.T) {
 	w := newWorld(t, `
 flows: [{id: desk, actions: [{type: connect, option: {destinations: [{type: tel, target: "+15552222222"}]}}]}]
@@ -110,14 +123,7 @@ numbers: [{id: desk, number: "+15550000000", call_flow_id: desk}]
 	caller := w.dial("+15550000000")
 	a := receiveOr(t, "agent A is called", agentA)
 	receiveOr(t, "A hears the caller", talk(caller, a))
-	var list struct{ Result []resource.Call }
-	w.api("GET", "/v1/calls", nil, &list)
-	var callOfA string
-	for _, c := range list.Result {
-		if c.Direction == "outgoing" && c.Status == "progressing" {
-			callOfA = c.ID
-		}
-	}
+	callOfA := w.outgoing()
 	var transfer struct {
 		TransferID    string `json:"transfer_id"`
 		ConsultCallID string `json:"consult_call_id"`
