@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"offhook/event"
 	"offhook/resource"
 	"offhook/store/rows"
 )
@@ -26,7 +27,7 @@ func (s *Server) registerDoNotCalls() {
 		},
 	})
 	s.provisioners[list.path] = provisioner{list.name, list.plan}
-	m := importer[resource.DoNotCall, *resource.DoNotCall]{rows: list, noun: "number",
+	m := importer[resource.DoNotCall, *resource.DoNotCall]{rows: list, noun: "number", event: resource.Event{Type: event.DoNotCallImport, Resource: list.name},
 		same: func(d *resource.DoNotCall) string { return d.Number },
 		known: func(ctx context.Context, d *resource.DoNotCall) (bool, error) {
 			found, err := rows.DoNotCalls.Find(ctx, s.db, rows.KeyNumber, d.Number)
@@ -35,8 +36,8 @@ func (s *Server) registerDoNotCalls() {
 	s.mount(endpoint{
 		method: http.MethodPost, path: "/donotcalls", name: "createDonotcall", tag: "donotcalls", maxBody: maxImport,
 		doc: "Add one number, or many: a list, CSV (text/csv, with a header line) or NDJSON (application/x-ndjson). " +
-			"Numbers that are listed already stay as they are. With faults nothing is added, unless skip_bad=true",
-		query: importQuery, bodyTypes: importTypes,
+			"Numbers that are listed already stay as they are. With faults nothing is added, unless skip_bad=true. " + importDoc,
+		query: importQuery, bodyTypes: importTypes, lines: true,
 		body:   &huma.Schema{AnyOf: []*huma.Schema{list.createSchema(), {Type: huma.TypeArray, Items: list.schema}}},
 		answer: &huma.Schema{AnyOf: []*huma.Schema{list.schema, schemaFor[imported[resource.DoNotCall]](s)}},
 		serve:  m.add,

@@ -47,6 +47,7 @@ type endpoint struct {
 	maxBody      int64        // 0: maxBody
 	answer       *huma.Schema // nil: not JSON
 	answerTypes  []string     // content types when not JSON
+	lines        bool         // with Accept: application/x-ndjson the answer is lines of progress and the answer
 	admin        bool         // others get 404
 	serve        func(*request) (any, error)
 }
@@ -97,6 +98,9 @@ func documentAnswer(e endpoint) *huma.Response {
 	content := map[string]*huma.MediaType{}
 	if e.answer != nil {
 		content["application/json"] = &huma.MediaType{Schema: e.answer}
+	}
+	if e.lines {
+		content[lineStream] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
 	}
 	for _, t := range e.answerTypes {
 		content[t] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}

@@ -13,13 +13,13 @@ func TestFlowsAreCheckedWhenSaved(t *testing.T) {
 		{"type":"goto","option":{"loop_count":1,"target_id":"nowhere"},"tm_execute":null},
 		{"type":"talk","option":{"text":7}}]}`).refused(400, "INVALID_ARGUMENT").
 		fault("nam", "UNKNOWN_FIELD").
-		fault("actions[0].type", "UNKNOWN_ACTION").
+		fault("actions[0].type", "INVALID_ACTION_TYPE").
 		fault("actions[1].option.txt", "UNKNOWN_FIELD").
 		fault("actions[1].option.text", "MISSING_FIELD").
 		fault("actions[2].tm_execute", "UNKNOWN_FIELD").
 		fault("actions[2].option.target_id", "UNKNOWN_TARGET").
 		fault("actions[3].option.text", "WRONG_TYPE")
-	b.post("/v1.0/calls", `{"destinations":[{"type":"tel","target":"+1"}],"actions":[{"type":"tlak"}]}`).refused(400, "UNKNOWN_ACTION")
+	b.post("/v1.0/calls", `{"destinations":[{"type":"tel","target":"+1"}],"actions":[{"type":"tlak"}]}`).refused(400, "INVALID_ACTION_TYPE")
 }
 
 func TestFlowLife(t *testing.T) {
@@ -34,7 +34,7 @@ func TestFlowLife(t *testing.T) {
 	if got := b.get("/v1/flows/support").ok().body["actions"].([]any); len(got) != 2 {
 		t.Errorf("PUT lost actions: %v", got)
 	}
-	b.put("/v1/flows/support", `{"actions":[{"type":"none"}]}`).refused(400, "UNKNOWN_ACTION")
+	b.put("/v1/flows/support", `{"actions":[{"type":"none"}]}`).refused(400, "INVALID_ACTION_TYPE")
 	b.put("/v1/flows/support", `{"on_complete_flow_id":"none"}`).refused(400, "FLOW_NOT_FOUND")
 	whole := string(b.get("/v1/flows/support").ok().raw)
 	b.put("/v1/flows/support", whole).ok() // what was read may be sent back

@@ -105,7 +105,7 @@ func (b *bench) do(method, path, body string, header ...string) *answer {
 		b.Fatal(err)
 	}
 	a := &answer{bench: b, status: res.StatusCode, header: res.Header, raw: raw}
-	if bytes.HasPrefix(bytes.TrimSpace(raw), []byte("{")) {
+	if bytes.HasPrefix(bytes.TrimSpace(raw), []byte("{")) && res.Header.Get("Content-Type") != lineStream {
 		if err := json.Unmarshal(raw, &a.body); err != nil {
 			b.Fatalf("%s %s: %v in %s", method, path, err, raw)
 		}
@@ -201,6 +201,22 @@ func (a *answer) list() (ids []string, next string) {
 		ids = append(ids, r.ID)
 	}
 	return ids, p.Next
+}
+
+// eventsOf are the events of a type that were committed by now.
+func (b *bench) eventsOf(name string) (list []resource.Event) {
+	b.Helper()
+	if err := b.db.Flush(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, e := range b.events {
+		if e.Type == name {
+			list = append(list, e)
+		}
+	}
+	return list
 }
 
 // told returns the types of the committed events of an object.

@@ -26,16 +26,20 @@ type imported[T any] struct {
 }
 
 const (
-	importChunk  = 500  // rows of one transaction, so that calls need not wait for an import
+	importChunk  = 256  // rows of one transaction, so that calls need not wait for an import
 	maxFaults    = 1000 // told of one import
 	shownResults = 100
 )
 
 // importTypes are the types of files that are imported, beside JSON lists.
-var importTypes = []string{"text/csv", "application/x-ndjson"}
+var importTypes = []string{"text/csv", lineStream}
 
 // importQuery is what can be said of an import.
 var importQuery = []parameter{{name: "skip_bad", doc: "true: add what is right and report the rest", enum: []any{"true", "false"}}}
+
+// importDoc tells of progress.
+const importDoc = "Nobody sees any before all are stored. With Accept: application/x-ndjson the answer is a line of progress " +
+	"each second or 5,000 lines, and at last the report or {\"error\": …}, with status 200"
 
 // importer adds many rows of one collection at once.
 type importer[T any, P store.RowOf[T]] struct {
@@ -44,6 +48,8 @@ type importer[T any, P store.RowOf[T]] struct {
 	setup func(*T)                                        // completes a row; may be nil
 	known func(ctx context.Context, row *T) (bool, error) // rows that are there already are no fault; may be nil
 	same  func(*T) string                                 // what no two rows of an import may share, unless known is set
+	event resource.Event                                  // of its progress; without a ResourceID it is the import's
+	show  func(resource.Import)                           // told of its progress; may be nil
 }
 
 // entry is one row of an import and where it came from.
@@ -61,7 +67,7 @@ func (m *importer[T, P]) add(r *request) (any, error) {
 	switch body := bytes.TrimSpace(r.raw); {
 	case kind == "text/csv":
 		entries, err = readCSV(r.raw)
-	case kind == "application/x-ndjson":
+	case kind == lineStream:
 		entries = readLines(r.raw)
 	case len(body) > 0 && body[0] == '[':
 		entries, err = readList(body)
@@ -75,15 +81,47 @@ func (m *importer[T, P]) add(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return m.all(r, entries)
+	p := m.rows.s.begin(r, m.event, m.show, len(entries))
+	report, err := m.all(r, entries, p)
+	return p.end(report, err)
 }
 
-// all checks all entries, then adds them.
-func (m *importer[T, P]) all(r *request, entries []entry) (*imported[T], error) {
+// all checks all entries and adds them. What is right is stored, unseen, while
+// the rest is checked; when nothing is to be added after all, that is removed.
+func (m *importer[T, P]) all(r *request, entries []entry, p *progress) (*imported[T], error) {
 	report := &imported[T]{Faults: []Detail{}, Result: []*T{}}
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	s := m.stage(ctx, p)
+	good, err := m.check(r, entries, p, s, report)
+	if err == nil {
+		p.storing()
+	} else {
+		cancel()
+	}
+	if err := s.finish(m, err); err != nil {
+		return nil, err
+	}
+	for _, row := range good {
+		m.rows.s.changed(m.rows.name, "created", row)
+	}
+	report.Imported = len(good)
+	for _, row := range good[:min(shownResults, len(good))] {
+		report.Result = append(report.Result, m.rows.reveal(r.Context(), row))
+	}
+	return report, nil
+}
+
+// check holds all entries against the rules and gives what is right to the stage,
+// until something is wrong that is not to be skipped.
+func (m *importer[T, P]) check(r *request, entries []entry, p *progress, s *staging[T, P], report *imported[T]) ([]*T, error) {
+	skip := r.URL.Query().Get("skip_bad") == "true"
 	var good []*T
 	seen := map[string]bool{}
 	for _, e := range entries {
+		if err := r.Context().Err(); err != nil {
+			return nil, err
+		}
 		row, faults := m.read(r, e, seen)
 		switch {
 		case len(faults) > 0:
@@ -95,24 +133,18 @@ func (m *importer[T, P]) all(r *request, entries []entry) (*imported[T], error) 
 			report.Known++
 		default:
 			good = append(good, row)
+			if report.Skipped == 0 || skip {
+				s.add(row)
+			}
 		}
+		p.checked(len(faults), row == nil)
 	}
-	if report.Skipped > 0 && r.URL.Query().Get("skip_bad") != "true" {
+	if report.Skipped > 0 && !skip {
 		e := invalid(report.Faults)
 		e.Message = fmt.Sprintf("%d of %d %ss have faults, so none was added (skip_bad=true adds the others): %s", report.Skipped, len(entries), m.noun, e.Message)
 		return nil, e
 	}
-	if err := m.insert(r.Context(), good); err != nil {
-		return nil, err
-	}
-	for _, row := range good {
-		m.rows.s.changed(m.rows.name, "created", row)
-	}
-	report.Imported = len(good)
-	for _, row := range good[:min(shownResults, len(good))] {
-		report.Result = append(report.Result, m.rows.reveal(r.Context(), row))
-	}
-	return report, nil
+	return good, nil
 }
 
 // read holds one entry against the rules; nil without faults is a row that is
@@ -154,50 +186,62 @@ func (m *importer[T, P]) read(r *request, e entry, seen map[string]bool) (*T, []
 	return nil, known.Details
 }
 
-// insert adds rows in chunks. When one fails, what was added is taken back, so
-// that nothing is half done.
-func (m *importer[T, P]) insert(ctx context.Context, all []*T) error {
-	done := 0
-	for chunk := range slices.Chunk(all, importChunk) {
-		err := m.rows.s.db.Write(ctx, func(tx *store.Tx) error {
-			for _, row := range chunk {
-				if err := m.rows.rows.Insert(tx, row); err != nil {
-					if errors.Is(err, store.ErrExists) {
-						return taken(m.noun, P(row).Identify().ID)
-					}
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return errors.Join(err, m.remove(all[:done]))
-		}
-		done += len(chunk)
-	}
-	return nil
+// staging stores rows in chunks while others are checked.
+type staging[T any, P store.RowOf[T]] struct {
+	rows   *store.Stage[T, P]
+	chunk  []*T
+	chunks chan []*T
+	done   chan error
 }
 
-// remove takes an unfinished import back. It does not depend on the request,
-// whose client may have gone.
-func (m *importer[T, P]) remove(all []*T) error {
+// stage begins to store rows, unseen.
+func (m *importer[T, P]) stage(ctx context.Context, p *progress) *staging[T, P] {
+	s := &staging[T, P]{rows: m.rows.rows.NewStage(m.rows.s.db), chunks: make(chan []*T, 4), done: make(chan error, 1)}
+	go func() {
+		var err error
+		for chunk := range s.chunks {
+			if err == nil {
+				err = s.rows.Add(ctx, chunk)
+			}
+			if err == nil {
+				p.stored(len(chunk))
+			}
+		}
+		s.done <- err
+	}()
+	return s
+}
+
+func (s *staging[T, P]) add(row *T) {
+	if s.chunk = append(s.chunk, row); len(s.chunk) == importChunk {
+		s.chunks <- s.chunk
+		s.chunk = nil
+	}
+}
+
+// finish lets everybody see the rows, or, after a fault, removes them. That does
+// not depend on the client, who may have gone.
+func (s *staging[T, P]) finish(m *importer[T, P], fault error) error {
+	if fault == nil {
+		s.chunks <- s.chunk
+	}
+	close(s.chunks)
+	err := <-s.done
 	ctx, cancel := context.WithTimeout(m.rows.s.ctx, liveTimeout)
 	defer cancel()
-	for chunk := range slices.Chunk(all, importChunk) {
-		err := m.rows.s.db.Write(ctx, func(tx *store.Tx) error {
-			for _, row := range chunk {
-				id := P(row).Identify()
-				if err := m.rows.rows.Delete(tx, id.CustomerID, id.ID); err != nil {
-					return err
-				}
-			}
+	if fault == nil && err == nil {
+		if err = s.rows.Publish(ctx); err == nil {
 			return nil
-		})
-		if err != nil {
-			return fmt.Errorf("take back an unfinished import: %w", err)
 		}
 	}
-	return nil
+	var other *store.TakenError
+	if errors.As(err, &other) {
+		err = taken(m.noun, other.ID)
+	}
+	if fault != nil {
+		err = fault
+	}
+	return errors.Join(err, s.rows.Discard(ctx))
 }
 
 func readList(body []byte) ([]entry, error) {

@@ -526,7 +526,7 @@ func (v *served[T, P]) tell(ctx context.Context, row *T, name string) (resource.
 
 // serverFields are set by the server alone and may be sent back as they were
 // read: they change nothing.
-var serverFields = []string{"id", "customer_id", "tm_create", "tm_update", "tm_delete"}
+var serverFields = []string{"id", "customer_id", "tm_create", "tm_update", "tm_delete", "import"}
 
 // refuseReadOnly refuses fields that clients can't set, unless they are sent
 // back just as they are.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"offhook/event"
 	"offhook/resource"
 	"offhook/store"
 	"offhook/store/rows"
@@ -20,7 +21,7 @@ func (s *Server) registerOutdials() {
 		check: func(c *check, o *resource.Outdial) {
 			refers(c, "campaign_id", rows.Campaigns, "campaign", o.CampaignID)
 		},
-		changed: attachCampaign,
+		changed: s.outdialChanged, show: s.showImport,
 	})
 	outdials.part("campaign_id", "campaign_id")
 	outdials.part("data", "data")
@@ -33,8 +34,8 @@ func (s *Server) registerOutdials() {
 	s.mount(endpoint{
 		method: http.MethodPost, path: "/outdials/{id}/targets", name: "createOutdialTargets", tag: "outdials", maxBody: maxImport,
 		doc: "Add one target, or many: a list, CSV (text/csv, with a header line) or NDJSON (application/x-ndjson). " +
-			"With faults nothing is added, unless skip_bad=true",
-		query: importQuery, bodyTypes: importTypes,
+			"With faults nothing is added, unless skip_bad=true. " + importDoc,
+		query: importQuery, bodyTypes: importTypes, lines: true,
 		body:   &huma.Schema{AnyOf: []*huma.Schema{targets.schema, {Type: huma.TypeArray, Items: targets.schema}}},
 		answer: &huma.Schema{AnyOf: []*huma.Schema{targets.schema, schemaFor[imported[resource.OutdialTarget]](s)}},
 		serve: func(r *request) (any, error) {
@@ -42,7 +43,9 @@ func (s *Server) registerOutdials() {
 				return nil, err
 			}
 			m := importer[resource.OutdialTarget, *resource.OutdialTarget]{rows: targets, noun: "target",
-				setup: func(t *resource.OutdialTarget) { t.OutdialID = r.id() }, same: func(t *resource.OutdialTarget) string { return t.ID }}
+				setup: func(t *resource.OutdialTarget) { t.OutdialID = r.id() }, same: func(t *resource.OutdialTarget) string { return t.ID },
+				event: resource.Event{Type: event.OutdialImport, Resource: outdials.name, ResourceID: r.id()},
+				show:  func(i resource.Import) { s.noteImport(r.who.CustomerID, r.id(), i) }}
 			return m.add(r)
 		},
 	})
@@ -80,6 +83,14 @@ func (s *Server) registerTarget(outdials *served[resource.Outdial, *resource.Out
 		s.changed("outdialtarget", "deleted", t)
 		return t, nil
 	})
+}
+
+// outdialChanged follows from a change of an outdial.
+func (s *Server) outdialChanged(ctx context.Context, tx *store.Tx, action string, o *resource.Outdial) error {
+	if action == "deleted" {
+		s.imports.Delete(importKey{o.CustomerID, o.ID})
+	}
+	return attachCampaign(ctx, tx, action, o)
 }
 
 // attachCampaign notes in the campaign which outdial it dials.

@@ -1,10 +1,13 @@
 package api
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
+
+	"offhook/resource"
 )
 
 func TestTargets(t *testing.T) {
@@ -98,5 +101,88 @@ func TestCampaignAndOutdialKnowEachOther(t *testing.T) {
 	b.put("/v1.0/campaigns/e/resource_info", `{"outplan_id":"none"}`).refused(400, "OUTPLAN_NOT_FOUND")
 	if ids, _ := b.get("/v1.0/campaigns/e/campaigncalls").list(); len(ids) != 0 {
 		t.Errorf("campaigncalls %v", ids)
+	}
+}
+
+// lastImport is what an outdial shows of its last import.
+func (b *bench) lastImport(id string) (i resource.Import) {
+	b.Helper()
+	row := resource.Outdial{Import: &i}
+	if err := json.Unmarshal(b.get("/v1.0/outdials/"+id).ok().raw, &row); err != nil {
+		b.Fatal(err)
+	}
+	i.TMCreate, i.TMUpdate = nil, nil
+	return i
+}
+
+// TestImportTellsHowFarItIs imports more lines than one step of progress, one of
+// them bad.
+func TestImportTellsHowFarItIs(t *testing.T) {
+	b := newBench(t)
+	b.post("/v1.0/outdials", `{"id":"list"}`).ok()
+	if _, shown := b.get("/v1.0/outdials/list").ok().body["import"]; shown {
+		t.Error("there was no import yet")
+	}
+	const lines = progressSteps + 10
+	csv := "destination\n" + strings.Repeat("+1\n", lines-1) + "+1,+2\n"
+	a := b.do(http.MethodPost, "/v1.0/outdials/list/targets?skip_bad=true", csv, "Content-Type", "text/csv", "Accept", "application/x-ndjson").ok()
+	told := strings.Split(strings.TrimSpace(string(a.raw)), "\n")
+	report := told[len(told)-1]
+	if !strings.HasPrefix(report, fmt.Sprintf(`{"imported":%d,"known":0,"skipped":1,"faults":[{"path":"[%d]"`, lines-1, lines+1)) {
+		t.Errorf("the last line is %.200s", report)
+	}
+	var steps []resource.Import
+	statuses := map[string]bool{}
+	for _, line := range told[:len(told)-1] {
+		var i resource.Import
+		if err := json.Unmarshal([]byte(line), &i); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(steps); n > 0 && (i.Read < steps[n-1].Read || i.Stored < steps[n-1].Stored || i.Read != i.Accepted+i.Bad || i.Stored > i.Accepted) {
+			t.Errorf("%+v after %+v", i, steps[n-1])
+		}
+		i.TMCreate, i.TMUpdate = nil, nil
+		steps, statuses[i.Status] = append(steps, i), true
+	}
+	last := steps[len(steps)-1]
+	if len(steps) < 4 || !statuses["checking"] || !statuses["storing"] || last.Status != "done" || last.Lines != lines ||
+		last.Read != lines || last.Accepted != lines-1 || last.Bad != 1 || last.Stored != lines-1 {
+		t.Errorf("told %+v", steps)
+	}
+	if got := b.lastImport("list"); got != last {
+		t.Errorf("the outdial shows %+v, told was %+v", got, last)
+	}
+	b.put("/v1.0/outdials/list", string(b.get("/v1.0/outdials/list").raw)).ok()
+	events := b.eventsOf("outdial_import_progress")
+	if len(events) != len(steps) || events[0].ResourceID != "list" || events[0].Resource != "outdial" {
+		t.Errorf("%d events of %d steps", len(events), len(steps))
+	}
+}
+
+// TestImportThatFails: what was stored while the rest was checked is never seen,
+// and whoever follows is told so.
+func TestImportThatFails(t *testing.T) {
+	b := newBench(t)
+	b.post("/v1.0/outdials", `{"id":"list"}`).ok()
+	csv := "destination\n" + strings.Repeat("+1\n", 2*importChunk) + "+1,+2\n"
+	a := b.do(http.MethodPost, "/v1.0/outdials/list/targets", csv, "Content-Type", "text/csv", "Accept", "application/x-ndjson").ok()
+	lines := strings.Split(strings.TrimSpace(string(a.raw)), "\n")
+	if last := lines[len(lines)-1]; !strings.HasPrefix(last, `{"error":{"status":"INVALID_ARGUMENT"`) || strings.Contains(last, `"request_id":""`) {
+		t.Errorf("the last line is %s", last)
+	}
+	if got := b.lastImport("list"); got.Status != "failed" || got.Bad != 1 {
+		t.Errorf("the outdial shows %+v", got)
+	}
+	if ids, _ := b.get("/v1.0/outdials/list/targets").list(); len(ids) != 0 {
+		t.Errorf("%d rows stayed", len(ids))
+	}
+	b.delete("/v1.0/outdials/list").ok()
+	b.post("/v1.0/outdials", `{"id":"list"}`).ok()
+	if _, shown := b.get("/v1.0/outdials/list").ok().body["import"]; shown {
+		t.Error("another outdial shows the import")
+	}
+	b.do(http.MethodPost, "/v1.0/donotcalls", "number\n+1\n", "Content-Type", "text/csv").ok()
+	if events := b.eventsOf("donotcall_import_progress"); len(events) != 3 || events[0].ResourceID == "" {
+		t.Errorf("told %v", events)
 	}
 }

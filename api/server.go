@@ -71,6 +71,7 @@ type Server struct {
 	mux          *http.ServeMux
 	openapi      []byte
 	provisioners map[string]provisioner
+	imports      sync.Map       // importKey → resource.Import, the last one
 	claims       sync.Map       // ids that clients chose and that are being used
 	tasks        sync.WaitGroup // what goes on after its request was answered
 	ctx          context.Context

@@ -72,6 +72,8 @@ const (
 	OutdialCreated      = "outdial_created"
 	OutdialUpdated      = "outdial_updated"
 	OutdialDeleted      = "outdial_deleted"
+	OutdialImport       = "outdial_import_progress"
+	DoNotCallImport     = "donotcall_import_progress"
 
 	TranscribeCreated = "transcribe_created"
 	TranscribeRunning = "transcribe_progressing"

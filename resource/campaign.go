@@ -86,6 +86,22 @@ type Outdial struct {
 	Name       string `json:"name" doc:"For people"`
 	Detail     string `json:"detail" doc:"For people"`
 	Data       string `json:"data" doc:"Free"`
+
+	Import *Import `json:"import,omitempty" doc:"How far the last import of targets is; none since the start of the server: missing"`
+}
+
+// Import is how far an import of many lines is.
+type Import struct {
+	ID       string     `json:"id" doc:"Of this import"`
+	Status   string     `json:"status" doc:"checking, storing, done or failed (nothing was added)"`
+	Lines    int        `json:"lines" doc:"Rows of the file"`
+	Read     int        `json:"read" doc:"Of those, checked"`
+	Accepted int        `json:"accepted" doc:"Of those, to be added"`
+	Known    int        `json:"known" doc:"There already"`
+	Bad      int        `json:"bad" doc:"With faults"`
+	Stored   int        `json:"stored" doc:"Of the accepted, stored; seen when the status is done"`
+	TMCreate *time.Time `json:"tm_create" doc:"When it began"`
+	TMUpdate *time.Time `json:"tm_update" doc:"When this was told"`
 }
 
 // OutdialTarget is one person to call.

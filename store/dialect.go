@@ -81,7 +81,7 @@ func (s sqlite) open() (*sql.DB, error) {
 	if err := f.Close(); err != nil {
 		return nil, err
 	}
-	db, err := sql.Open("sqlite", s.dsn("journal_mode(WAL)", "synchronous(NORMAL)", "wal_autocheckpoint(4000)", "cache_size(-8000)"))
+	db, err := sql.Open("sqlite", s.dsn("journal_mode(WAL)", "synchronous(NORMAL)", "wal_autocheckpoint(4000)", "cache_size(-8000)", "temp_store(memory)"))
 	if err != nil {
 		return nil, err
 	}
