@@ -8,7 +8,7 @@ import (
 
 // Reasons of faults, for programs.
 const (
-	FaultUnknownAction  = "UNKNOWN_ACTION"
+	FaultUnknownAction  = "INVALID_ACTION_TYPE" // as VoIPBIN has it
 	FaultUnknownField   = "UNKNOWN_FIELD"
 	FaultUnknownTarget  = "UNKNOWN_TARGET"
 	FaultMissingField   = "MISSING_FIELD"

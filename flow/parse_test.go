@@ -39,9 +39,9 @@ func TestFaults(t *testing.T) {
 		"not an action": {`[7]`, words(
 			`actions[0] WRONG_TYPE: must be an object, not a number`)},
 		"no verb":  {`[{"id":"a"}]`, words(`actions[0].type MISSING_FIELD: is required: the name of the verb`)},
-		"misspelt": {`[{"type":"sya"}]`, words(`actions[0].type UNKNOWN_ACTION: unknown action "sya"; did you mean "say"?`)},
-		"nonsense": {`[{"type":"xylophone"}]`, words(`actions[0].type UNKNOWN_ACTION: unknown action "xylophone"`)},
-		"refused":  {`[{"type":"fax"}]`, words(`actions[0].type UNKNOWN_ACTION: action "fax" is not supported: paper is not carried`)},
+		"misspelt": {`[{"type":"sya"}]`, words(`actions[0].type INVALID_ACTION_TYPE: unknown action "sya"; did you mean "say"?`)},
+		"nonsense": {`[{"type":"xylophone"}]`, words(`actions[0].type INVALID_ACTION_TYPE: unknown action "xylophone"`)},
+		"refused":  {`[{"type":"fax"}]`, words(`actions[0].type INVALID_ACTION_TYPE: action "fax" is not supported: paper is not carried`)},
 		"all at once": {
 			`[{"id":"a","typ":"say","type":"say","option":{"txt":"x","long":"5","loud":1,"long":2}},{"id":"a","type":"hop","next_id":"b","option":{"to":"aa","times":1.5}}]`,
 			words(

@@ -40,7 +40,7 @@ func TestFaults(t *testing.T) {
 		"nobody to talk to":       {`{"type":"ai_talk","option":{}}`, []string{"actions[0].option.ai_id MISSING_FIELD"}},
 		"a tool for nothing":      {`{"type":"ai_talk","option":{"ai_id":"a","tools":[{"name":"n"},{"webhook_url":"http://x"}]}}`, []string{"actions[0].option.tools[0].webhook_url MISSING_FIELD", "actions[0].option.tools[1].name MISSING_FIELD"}},
 		"a summary of what":       {`{"type":"ai_summary","option":{"reference_type":"recording"}}`, []string{"actions[0].option.reference_id MISSING_FIELD"}},
-		"of another system":       {`{"type":"confbridge_join","option":{"confbridge_id":"x"}}`, []string{"actions[0].type UNKNOWN_ACTION"}},
+		"of another system":       {`{"type":"confbridge_join","option":{"confbridge_id":"x"}}`, []string{"actions[0].type INVALID_ACTION_TYPE"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := flow.ParseJSON([]byte("["+tt.action+"]"), action.Verbs)
