@@ -243,7 +243,10 @@ func (c *Call) Hangup(cause Cause) {
 	}
 	c.ending = &cause
 	c.targets = nil
-	l := c.leg
+	l, d := c.leg, (*sip.Dialog)(nil)
+	if l != nil {
+		d = l.dialog // nil until its INVITE has left
+	}
 	switch {
 	case l == nil:
 	case c.row.Status == resource.StatusProgressing || c.row.Direction == resource.DirectionIncoming:
@@ -253,11 +256,11 @@ func (c *Call) Hangup(cause Cause) {
 	}
 	c.mu.Unlock()
 	c.cancel(cause)
-	if l == nil || l.dialog == nil {
+	if d == nil {
 		go c.finish(cause)
 		return
 	}
-	if err := l.dialog.Hangup(sip.Cause{Status: cause.Status, Q850: cause.Q850}); err != nil {
+	if err := d.Hangup(sip.Cause{Status: cause.Status, Q850: cause.Q850}); err != nil {
 		c.log().Debug("hang up", "error", err)
 	}
 }

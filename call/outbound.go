@@ -70,7 +70,7 @@ func (x *Exchange) dial(o dialOptions) *Call {
 			c.Hangup(CauseOf(ReasonFailed))
 			return
 		}
-		c.dialNext(first)
+		x.work.Go(func() { c.dialNext(first) }) // names and connections may take longer than the call has
 		c.expire(o.timeout)
 	})
 	return c
@@ -143,7 +143,9 @@ func (c *Call) try(t target) (Cause, bool) {
 	options := c.inviteOptions(t, l)
 	c.mu.Unlock()
 
-	d, err := c.x.stack.Invite(context.WithoutCancel(c.ctx), options, l)
+	ctx, cancel := c.connecting(options)
+	defer cancel()
+	d, err := c.x.stack.Invite(ctx, options, l)
 	if err != nil {
 		c.dropLeg(l)
 		return causeOfStatus(503, err.Error()), false
@@ -158,6 +160,15 @@ func (c *Call) try(t target) (Cause, bool) {
 		_ = d.Hangup(sip.Cause{Status: ending.Status, Q850: ending.Q850}) // its end comes to Ended either way
 	}
 	return Cause{}, true
+}
+
+// connecting bounds how long a target may be looked up and connected to: until the
+// call is over, and no longer than it may say nothing after that.
+func (c *Call) connecting(o sip.InviteOptions) (context.Context, context.CancelFunc) {
+	if o.FirstResponse > 0 {
+		return context.WithTimeout(c.ctx, o.FirstResponse)
+	}
+	return context.WithCancel(c.ctx)
 }
 
 // dropLeg closes a leg that leads nowhere.
