@@ -63,9 +63,9 @@ func (f *front) write(pcm []int16) (int, bool) {
 	return n, true
 }
 
-// filter passes the full frame into the window and measures its level. Samples go in pairs: the
-// second is worked out from those before the first, too, so that it need not
-// wait for it.
+// filter passes the full frame into the window and measures its level. Samples
+// go in pairs: the second is worked out from those before the first, too, so
+// that it need not wait for it.
 func (f *front) filter() {
 	copy(f.window[:], f.window[frameSamples:])
 	out := f.window[windowSize-frameSamples:]

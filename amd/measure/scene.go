@@ -114,6 +114,18 @@ func (s *scene) device(level float64) {
 	}
 }
 
+// talker adds one voice, text after text, to all of a background.
+func (s *scene) talker(n []float64, texts [][]int16) {
+	for len(n) > 0 {
+		said := texts[s.rnd.IntN(len(texts))]
+		said = said[:min(len(said), len(n))]
+		for i, v := range said {
+			n[i] += float64(v)
+		}
+		n = n[len(said):]
+	}
+}
+
 // noise adds a background at a level in dBov over the whole scene.
 func (s *scene) noise(kind string, level float64, others [][]int16) {
 	n := make([]float64, len(s.x))
@@ -124,15 +136,7 @@ func (s *scene) noise(kind string, level float64, others [][]int16) {
 			talkers = 1
 		}
 		for range talkers {
-			at := 0
-			for at < len(n) {
-				for _, v := range others[s.rnd.IntN(len(others))] {
-					if at < len(n) {
-						n[at] += float64(v)
-						at++
-					}
-				}
-			}
+			s.talker(n, others)
 		}
 	case "music":
 		for at := 0; at < len(n); {

@@ -80,17 +80,14 @@ func (s *stream) work() {
 			if !ok {
 				return
 			}
-			r := stt.Result{Kind: stt.Final, Start: stt.Length(u.start), End: stt.Length(u.end), Through: stt.Length(u.through)}
-			if len(u.pcm) > 0 {
-				text, err := s.e.recognise(s.ctx, s.opt, u.pcm)
-				if err != nil {
-					if s.ctx.Err() == nil {
-						s.err = err
-					}
-					return
+			text, err := s.words(u.pcm)
+			if err != nil {
+				if s.ctx.Err() == nil {
+					s.err = err
 				}
-				r.Text = text
+				return
 			}
+			r := stt.Result{Kind: stt.Final, Text: text, Start: stt.Length(u.start), End: stt.Length(u.end), Through: stt.Length(u.through)}
 			select {
 			case s.results <- r:
 			case <-s.ctx.Done():
@@ -98,6 +95,14 @@ func (s *stream) work() {
 			}
 		}
 	}
+}
+
+// words are those of an utterance, none where there was no sound.
+func (s *stream) words(pcm []int16) (string, error) {
+	if len(pcm) == 0 {
+		return "", nil
+	}
+	return s.e.recognise(s.ctx, s.opt, pcm)
 }
 
 // cutter cuts sound into utterances.
