@@ -107,8 +107,8 @@ func (b *bench) schedule(p *phone.Phone) {
 	c.Hangup()
 	select {
 	case <-c.Done():
-	case <-time.After(10 * time.Second):
-		b.t.Error("a caller's call did not end within 10 s of its hang-up")
+	case <-time.After(time.Minute):
+		b.t.Error("a caller's call did not end within a minute of its hang-up")
 	}
 }
 

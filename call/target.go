@@ -210,15 +210,15 @@ func (x *Exchange) sipPlan(ctx context.Context, customerID string, d resource.Ad
 
 // ourselves dials a destination of this exchange over the loopback.
 func (x *Exchange) ourselves(customerID, kind, user string) target {
-	hop, transport := x.loopback()
+	hop, transport := x.Loopback()
 	uri := sipmsg.Uri{Scheme: "sip", User: user, Host: hop.Addr().String(), Port: int(hop.Port())}
 	return target{uri: uri, nextHop: hop.String() + ";transport=" + transport,
 		headers: []sipmsg.Header{sipmsg.NewHeader(lineHeader, x.door.token+" "+customerID+" "+kind)}}
 }
 
-// loopback is an own socket as seen from this machine: UDP, or TCP where there
-// is none.
-func (x *Exchange) loopback() (at netip.AddrPort, transport string) {
+// Loopback is an own socket as seen from this machine: UDP, or TCP where there
+// is none; at is not valid where there is neither. Start opens the sockets.
+func (x *Exchange) Loopback() (at netip.AddrPort, transport string) {
 	addrs := x.stack.Addrs()
 	for _, transport := range []string{"udp", "tcp"} {
 		for _, a := range addrs {

@@ -55,14 +55,7 @@ func TestAnHourUnderLossAndStallsStaysAligned(t *testing.T) {
 		stall = ringFrames + 200
 	)
 	o := options(t, "a.wav")
-	disk := &checkedDisk{}
-	r, err := start(o, func(path string) (f file, err error) {
-		disk.file, err = create(path)
-		return disk, err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	r, disk := startOn(t, o)
 	random := rand.New(rand.NewPCG(3, 4))
 	lost := [2]int{}
 	for tick := range hour {
@@ -103,10 +96,9 @@ func TestAnHourUnderLossAndStallsStaysAligned(t *testing.T) {
 	}
 }
 
-// TestAStallOfTenSecondsLosesNothing also looks that what the stall took is given
-// back.
-func TestAStallOfTenSecondsLosesNothing(t *testing.T) {
-	o := options(t, "a.wav")
+// startOn starts a recording on a disk that can be stalled.
+func startOn(t *testing.T, o Options) (*Recording, *checkedDisk) {
+	t.Helper()
 	disk := &checkedDisk{}
 	r, err := start(o, func(path string) (f file, err error) {
 		disk.file, err = create(path)
@@ -115,6 +107,14 @@ func TestAStallOfTenSecondsLosesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return r, disk
+}
+
+// TestAStallOfTenSecondsLosesNothing also looks that what the stall took is given
+// back.
+func TestAStallOfTenSecondsLosesNothing(t *testing.T) {
+	o := options(t, "a.wav")
+	r, disk := startOn(t, o)
 	disk.stall.Lock()
 	for tick := range int(10 * time.Second / FrameDuration) {
 		r.WriteFrame(frame(o.Rate, mark(tick)), frame(o.Rate, -mark(tick)))

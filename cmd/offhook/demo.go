@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/netip"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -66,7 +64,7 @@ func (d *demo) dial(ctx context.Context, number string) error {
 		return err
 	}
 	defer func() { _ = caller.Close(context.WithoutCancel(ctx)) }()
-	to := d.sipAddress()
+	to, _ := d.server.exchange.Loopback()
 	d.say("dialling sip:%s@%s", number, to)
 	c, err := caller.Dial(ctx, fmt.Sprintf("sip:%s@%s", number, to), "")
 	if err != nil {
@@ -124,28 +122,9 @@ func first[T any](ctx context.Context, c *phone.Call, signal <-chan T) error {
 	}
 }
 
-// sipAddress is the server's UDP socket as seen from this machine.
-func (d *demo) sipAddress() string {
-	for _, a := range d.server.exchange.Addrs() {
-		rest, ok := strings.CutPrefix(a, "udp://")
-		if !ok {
-			continue
-		}
-		ap, err := netip.ParseAddrPort(rest)
-		if err != nil {
-			continue
-		}
-		if ap.Addr().IsUnspecified() {
-			return fmt.Sprintf("127.0.0.1:%d", ap.Port())
-		}
-		return ap.String()
-	}
-	return "127.0.0.1:5060"
-}
-
 // invite prints what to do next.
 func (d *demo) invite() {
-	to := d.sipAddress()
+	to, _ := d.server.exchange.Loopback()
 	api := d.server.listener.Addr().String()
 	fmt.Fprintf(d.out, `
 The server stays up. Register a softphone at %[1]s:
