@@ -27,6 +27,7 @@ type desktop struct {
 	calledBack []string
 	events     []string // the owner's
 	last       resource.Queuecall
+	rows       []resource.Queue // as written, one after the other
 }
 
 // inDesktop runs a test in virtual time.
@@ -131,12 +132,47 @@ func (d *desktop) Visit(row resource.Queuecall, _ Visitor, _ bool, events ...str
 	}
 }
 func (d *desktop) Agent(resource.Agent, ...string) {}
-func (d *desktop) Queue(resource.Queue)            {}
+
+func (d *desktop) Queue(row resource.Queue) {
+	d.mu.Lock()
+	d.rows = append(d.rows, row)
+	d.mu.Unlock()
+}
 
 func queueWith(change func(*resource.Queue)) []resource.Queue {
 	q := resource.Queue{Identity: resource.Identity{ID: "q"}}
 	change(&q)
 	return []resource.Queue{q, {Identity: resource.Identity{ID: "r"}}}
+}
+
+// TestRowFollowsTheLine holds that who reads a queue after something happened sees
+// it, and that a crowd is written twice a second.
+func TestRowFollowsTheLine(t *testing.T) {
+	inDesktop(t, queueWith(func(*resource.Queue) {}), func(d *desktop) {
+		ctx, leave := context.WithCancel(d.t.Context())
+		written := func(rows, waiting, abandoned int) {
+			d.t.Helper()
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			if last := d.rows[len(d.rows)-1]; len(d.rows) > rows || len(last.WaitQueuecallIDs) != waiting || last.TotalAbandonedCount != abandoned {
+				d.t.Errorf("%d rows, the last %+v; want at most %d with %d waiting, %d lost", len(d.rows), last, rows, waiting, abandoned)
+			}
+		}
+		d.join(ctx, "a")
+		synctest.Wait()
+		written(1, 1, 0)
+		for _, call := range []string{"b", "c", "e"} {
+			d.join(ctx, call)
+		}
+		time.Sleep(placesEvery)
+		synctest.Wait()
+		written(2, 4, 0)
+		time.Sleep(placesEvery)
+		leave()
+		time.Sleep(placesEvery)
+		synctest.Wait()
+		written(4, 0, 4)
+	})
 }
 
 func TestWaitTimeout(t *testing.T) {

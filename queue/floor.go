@@ -23,6 +23,7 @@ type floor struct {
 	rung       map[string]chan struct{} // by agent: closed when the last attempt is over
 	timer      *time.Timer              // the line's next alarm
 	refresh    *time.Timer              // what users see of places is written then
+	refreshed  time.Time                // when it last was
 }
 
 // desk is a queue's row and what is counted of it.
@@ -296,15 +297,17 @@ func (f *floor) soil(queueID string) {
 	}
 	d.dirty = true
 	again := func() { f.c.with(f.customerID, func(f *floor, _ time.Time) { f.places() }) }
+	soon := max(0, placesEvery-time.Since(f.refreshed)) // at once where it was quiet: who reads a queue sees its line
 	if f.refresh == nil {
-		f.refresh = time.AfterFunc(placesEvery, again)
+		f.refresh = time.AfterFunc(soon, again)
 		return
 	}
-	f.refresh.Reset(placesEvery)
+	f.refresh.Reset(soon)
 }
 
 // places brings places in line, estimates and the lists of queues up to date.
 func (f *floor) places() {
+	f.refreshed = time.Now()
 	for id, d := range f.desks {
 		if !d.dirty {
 			continue

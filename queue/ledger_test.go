@@ -63,6 +63,9 @@ func TestRestart(t *testing.T) {
 			t.Errorf("queuecall %s: %+v, %v", id, q, err)
 		}
 	}
+	if q, err := rows.Queues.Load(ctx, db, "c", "q"); err != nil || q.TotalAbandonedCount != 7 || len(q.WaitQueuecallIDs) != 0 {
+		t.Errorf("queue %+v, %v", q, err)
+	}
 	c := New(Config{Ledger: ledger})
 	running, stop := context.WithCancel(ctx)
 	defer stop()
@@ -86,9 +89,6 @@ func TestRestart(t *testing.T) {
 	}
 	if q, err := rows.Queuecalls.Load(ctx, db, "c", "promised"); err != nil || q.Status != "waiting" || q.Callback.Tries != 1 {
 		t.Errorf("the callback %+v, %v", q, err)
-	}
-	if q, err := rows.Queues.Load(ctx, db, "c", "q"); err != nil || q.TotalAbandonedCount != 7 || len(q.WaitQueuecallIDs) != 0 {
-		t.Errorf("queue %+v, %v", q, err)
 	}
 }
 
