@@ -1,6 +1,7 @@
 package transcribe
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"sync"
@@ -63,7 +64,7 @@ func (m *merge) release() {
 	for _, t := range m.through {
 		until = min(until, t)
 	}
-	slices.SortStableFunc(m.waiting, func(a, b phrase) int { return int(a.r.Start - b.r.Start) })
+	slices.SortStableFunc(m.waiting, func(a, b phrase) int { return cmp.Compare(a.r.Start, b.r.Start) })
 	for len(m.waiting) > 0 && m.waiting[0].r.Start <= until {
 		m.n.heard(m.waiting[0].v, m.waiting[0].r)
 		m.waiting = m.waiting[1:]

@@ -54,7 +54,7 @@ func speak(t testing.TB, voice, text string) []int16 {
 
 // levelOf is a level in dBFS.
 func levelOf(pcm []int16) float64 {
-	s := newSpectrum()
+	s := newSpectrum(Defaults().Noise)
 	return s.measure(pcm).level
 }
 

@@ -13,12 +13,13 @@ type sound struct {
 type spectrum struct {
 	high       biquad
 	low        [2]biquad
-	bass, full float64 // energy of darker sounds below 200 Hz, and all of it
+	noise      float64 // Config.Noise
+	bass, full float64 // energy of darker sounds than that below 200 Hz, and all of it
 }
 
-func newSpectrum() spectrum {
+func newSpectrum(noise float64) spectrum {
 	low := lowPass(200)
-	return spectrum{high: highPass(600), low: [2]biquad{low, low}}
+	return spectrum{high: highPass(600), low: [2]biquad{low, low}, noise: noise}
 }
 
 // forget is how much of what is known of a line is left a frame later.
@@ -51,7 +52,7 @@ func (s *spectrum) measure(pcm []int16) sound {
 		low += y * y
 	}
 	all := float64(energy)
-	if float64(slope) < all*Defaults().Noise {
+	if float64(slope) < all*s.noise {
 		s.bass, s.full = forget*s.bass+low, forget*s.full+all
 	}
 	return sound{level: decibels(all / float64(len(pcm)) / (32768 * 32768)), rough: float64(slope) / all, bright: decibels(high / all)}

@@ -87,7 +87,7 @@ type Detector struct {
 // New makes a detector.
 func New(c Config) *Detector {
 	c = c.filled()
-	return &Detector{cfg: c, floor: c.Quiet - 5, line: newSpectrum()}
+	return &Detector{cfg: c, floor: c.Quiet - 5, line: newSpectrum(c.Noise)}
 }
 
 // hysteresis is by how many dB a phrase that goes on may be fainter than one
