@@ -87,11 +87,11 @@ type Outcome struct {
 	Abandoned bool // the person met no agent in time
 }
 
-// judge says what follows from the end of a call to a destination, and after what
-// time the target may be tried again. Whoever answered in person is never called twice. A
-// rule of the outplan goes first for all others; else a machine that got its
-// message, and a machine whose call broke off, are done, and everything else is
-// tried again while there are tries.
+// judge says what follows from the end of a call to a destination, and after
+// what time the target may be tried again. Whoever answered in person is never
+// called twice. A rule of the outplan goes first for all others; else a machine
+// that got its message, and a machine whose call broke off, are done, and
+// everything else is tried again while there are tries.
 func (r *Rules) judge(index int, answered bool, reason, verdict string) (Outcome, time.Duration) {
 	o := Outcome{Success: answered && reason == causeNormal}
 	result := resultOf(reason, verdict)
