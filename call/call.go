@@ -328,6 +328,9 @@ func (c *Call) legEnded(l *Leg, e sip.End) {
 		c.mu.Unlock()
 		return
 	}
+	if c.durable && e.Status == 200 && c.row.TMProgressing == nil {
+		c.row.TMProgressing = resource.Now() // the answer crossed our CANCEL
+	}
 	cause := c.causeOf(e)
 	retry := cause.Retry && c.ending == nil && len(c.targets) > 0 && c.row.TMProgressing == nil
 	if retry {

@@ -492,6 +492,27 @@ func TestQueueCampaign(t *testing.T) {
 	})
 }
 
+// TestAnswerWhileGivenUp: a person who picks up at the moment at which the dial
+// timeout ends has answered, met nobody, and is not called again.
+func TestAnswerWhileGivenUp(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		r.fill(1, func(_ *resource.Campaign, p *resource.Outplan) { p.MaxTryCount0, p.TryInterval = 3, 1000 })
+		r.set("run")
+		pass(time.Second)
+		c := r.line.placed()[0]
+		c.row.TMProgressing = resource.Now()
+		c.hangUp("dialout")
+		pass(time.Minute)
+		if n := len(r.line.placed()); n != 1 {
+			t.Errorf("called %d times", n)
+		}
+		stats, err := r.d.Stats(t.Context(), customer, "camp")
+		if err != nil || stats.Answered != 1 || stats.Abandoned != 1 || stats.Done != 1 || stats.BrokenOff != 1 {
+			t.Errorf("%+v %v", stats, err)
+		}
+	})
+}
+
 func TestBusyLineGivesTriesBack(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
 		r.fill(1)

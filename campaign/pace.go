@@ -296,7 +296,7 @@ func (p *Pacer) Ended(id string, now time.Time, reason string) Outcome {
 	p.measure.ended(answered && !isMachine(a.verdict))
 	if !a.served.IsZero() {
 		p.measure.talked(now.Sub(a.served))
-	} else if !a.queued.IsZero() {
+	} else if !a.queued.IsZero() || answered && gaveUp(reason) {
 		p.abandon(a)
 	}
 	p.counts.Results[resultOf(reason, a.verdict)]++
@@ -311,6 +311,10 @@ func (p *Pacer) Ended(id string, now time.Time, reason string) Outcome {
 	o.Abandoned = a.tallied
 	return o
 }
+
+// gaveUp reports whether we let a call go that rang: who answered that moment met
+// nobody.
+func gaveUp(reason string) bool { return reason == "dialout" || reason == "cancel" }
 
 // resultOf is how a call is counted: a machine that got its message is not the
 // same as a person.

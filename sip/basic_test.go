@@ -207,6 +207,41 @@ func TestCancelCrossesAnswer(t *testing.T) {
 	})
 }
 
+// Who must know of each answer is told of one that crosses the CANCEL, before it is
+// acknowledged, and of the end of any other call when the INVITE is answered.
+func TestCancelCrossesAnswerThatIsHeard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLadder()
+		alice, bob := l.party(t, aliceIP), l.party(t, bobIP)
+		heard := 0
+		for _, answers := range []bool{true, false} {
+			out := dial(t, alice, bob, InviteOptions{Heard: func() {
+				heard++
+				time.Sleep(time.Second) // the 200 comes again meanwhile
+			}})
+			in := bob.next(t)
+			in.Provisional(180, "", nil)
+			alice.expect(t, "progress 180")
+			time.Sleep(time.Second)
+			if answers {
+				in.Answer([]byte("v=answer"))
+			}
+			out.Hangup(Cause{})
+			if answers {
+				alice.expect(t, "ended local 200")
+				bob.expect(t, "ended peer 200")
+			} else {
+				bob.expect(t, "ended peer 487")
+				alice.expect(t, "ended local 487")
+			}
+			settle(t, alice, bob)
+		}
+		if heard != 1 {
+			t.Errorf("%d answers were heard, one was given", heard)
+		}
+	})
+}
+
 // The same before any response: the 200 is the first that is heard.
 func TestAnswerIsFirstResponseAfterHangup(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -188,12 +188,10 @@ func (d *Dialog) perform(do action, in input, e event) {
 	case fail:
 		d.finish(e.end)
 	case giveUp:
-		d.out.cause = e.cause
-		d.finish(cancelEnd(e))
+		d.givenUp(e)
 	case cancel:
-		d.out.cause = e.cause
+		d.givenUp(e)
 		d.sendCancel()
-		d.finish(cancelEnd(e))
 	case cancelNow:
 		d.sendCancel()
 	case accept:
@@ -216,6 +214,10 @@ func (d *Dialog) perform(do action, in input, e event) {
 		d.sendBye(d.in.cause)
 	case released:
 		d.finish(e.end)
+	case over:
+		if d.out != nil {
+			d.finish(d.out.end)
+		}
 	}
 }
 
@@ -230,6 +232,15 @@ func cancelEnd(e event) End {
 		return e.end
 	}
 	return localEnd(487, e.cause)
+}
+
+// givenUp tells the handler that the call is over, unless it is to know of an
+// answer that is on its way: then what the INVITE is answered decides. mu is held.
+func (d *Dialog) givenUp(e event) {
+	d.out.cause, d.out.end = e.cause, cancelEnd(e)
+	if d.out.opts.Heard == nil {
+		d.finish(d.out.end)
+	}
 }
 
 // releaseEnd is what the handler learns when we send BYE: why, when it was not

@@ -265,8 +265,21 @@ func (d *Dialog) payAck(answer []byte) {
 
 // acknowledgeAndRelease ends a call that was answered while we gave it up.
 func (d *Dialog) acknowledgeAndRelease(res *sipmsg.Response) {
-	d.sendAck(d.invite, res, nil)
-	d.sendBye(d.out.cause)
+	heard := d.out.opts.Heard
+	if heard == nil {
+		d.sendAck(d.invite, res, nil)
+		d.sendBye(d.out.cause)
+		return
+	}
+	d.offer.owed = &owedAck{d.invite, res}
+	d.tell(func(DialogHandler) {
+		heard()
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.sendBye(d.out.cause)
+		d.out.end.Status = 200
+		d.finish(d.out.end)
+	})
 }
 
 // releaseFork acknowledges and hangs up a 2xx of another branch (RFC 3261

@@ -33,7 +33,9 @@ type InviteOptions struct {
 	CallID        string        // empty: a random one
 	// Heard is called when the peer has answered, before that is acknowledged: what
 	// it writes down is known of every call that the peer holds for answered. It
-	// may block for a while; the peer sends its answer again meanwhile. May be nil.
+	// may block for a while; the peer sends its answer again meanwhile. With it a call
+	// that is given up ends when the INVITE is answered, at most 32 s later, with
+	// the status 200 when an answer crossed the CANCEL. May be nil.
 	Heard func()
 }
 
@@ -44,6 +46,7 @@ type inviteClient struct {
 	flow     *flow
 	client   *client
 	cause    Cause // of a CANCEL or of the BYE after it
+	end      End   // once the call is given up: what the handler is told
 	timeout  *time.Timer
 	silence  *time.Timer
 	tries    int
