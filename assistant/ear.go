@@ -3,6 +3,7 @@ package assistant
 import (
 	"context"
 	"errors"
+	"math"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -50,7 +51,9 @@ type ear struct {
 	firm   bool      // it was told as firm, or is a sound that goes on after a cut
 	cut    bool      // it follows a cut
 
-	wordy atomic.Bool // there were words before the last cut
+	relief relief
+	wordy  atomic.Bool   // there were words before the last cut
+	behind atomic.Uint64 // the level of a piece without words, as math.Float64bits; 0: none that is new
 }
 
 // phrase is one stretch of speech on its way through the recogniser.
@@ -59,6 +62,8 @@ type phrase struct {
 	cancel context.CancelCauseFunc
 	ended  time.Time // set before feed is closed
 	cut    bool      // the same
+	behind bool      // the same; a sound goes on
+	level  float64   // the same; how loud it was
 	texts  []string
 	partly string
 	words  atomic.Int64 // when new words came, in Unix nanoseconds; 0: never
@@ -82,7 +87,7 @@ func newEar(engine stt.Engine, o stt.Options, t Times, onFirm func() bool) *ear 
 	close(told)
 	return &ear{
 		engine: engine, options: o, times: t, onFirm: onFirm, last: told,
-		signs: make(chan sign, 64), feed: stt.NewFeed(hearing),
+		signs: make(chan sign, 64), feed: stt.NewFeed(hearing), relief: newRelief(t.fade()),
 	}
 }
 
@@ -110,6 +115,7 @@ func (e *ear) listen(ctx context.Context) {
 		switch {
 		case event == vad.Begun:
 			e.begin(false)
+			e.relief.reset()
 			e.tell(ctx, sign{kind: begun})
 			e.ready.feed.Write(lead.take())
 			e.ready.feed.Write(frame)
@@ -125,14 +131,37 @@ func (e *ear) listen(ctx context.Context) {
 			}
 			e.tell(ctx, sign{kind: firm})
 		}
-		if cut := event == vad.Cut || d.Speaking() && e.doubtful(time.Now()); cut || event == vad.Ended {
-			e.tell(ctx, sign{kind: ended, cut: cut})
-			e.ready.cut = cut
-			e.ready.end(time.Now().Add(-d.Silent()), e.times.Words)
-			e.prepare(ctx)
+		switch cut := event == vad.Cut || d.Speaking() && e.doubtful(time.Now()); {
+		case d.Speaking() && e.compare(ctx, frame) == faded:
+			e.ready.behind = true
+			e.over(ctx, false, time.Now().Add(-e.times.fade()))
+			e.begin(true)
+		case cut || event == vad.Ended:
+			e.over(ctx, cut, time.Now().Add(-d.Silent()))
 			e.begin(cut)
 		}
 	}
+}
+
+// over ends a phrase, which was heard until at.
+func (e *ear) over(ctx context.Context, cut bool, at time.Time) {
+	e.tell(ctx, sign{kind: ended, cut: cut})
+	e.ready.cut, e.ready.behind, e.ready.level = cut, cut || e.ready.behind, e.relief.piece()
+	e.ready.end(at, e.times.Words)
+	e.prepare(ctx)
+}
+
+// compare looks whether a voice begins or ends over a sound that does not.
+func (e *ear) compare(ctx context.Context, frame []int16) change {
+	if level := e.behind.Swap(0); level != 0 {
+		e.relief.wordless(math.Float64frombits(level))
+	}
+	c := e.relief.add(frame)
+	if c == risen {
+		e.firm = false
+		e.tell(ctx, sign{kind: begun})
+	}
+	return c
 }
 
 // begin notes the begin of a phrase. After a cut the sound goes on, and only
@@ -156,7 +185,7 @@ func (e *ear) doubtful(now time.Time) bool {
 	case words != 0, e.cut && !e.wordy.Load(), !e.paused.IsZero() && now.Sub(e.paused) >= e.times.Doubt:
 		return true
 	}
-	return quiet >= 3*e.times.Doubt
+	return quiet >= 2*e.times.Doubt
 }
 
 func (e *ear) tell(ctx context.Context, s sign) {
@@ -189,6 +218,9 @@ func (e *ear) prepare(ctx context.Context) {
 		text := strings.Join(p.texts, " ")
 		if p.cut {
 			e.wordy.Store(text != "")
+		}
+		if p.behind && text == "" {
+			e.behind.Store(math.Float64bits(p.level))
 		}
 		e.tell(ctx, sign{kind: said, text: text, voice: p.ended, known: time.Now(), err: err, cut: p.cut})
 	})

@@ -28,12 +28,17 @@ func (t *talk) listen(ctx context.Context) (input, error) {
 			t.notice(s)
 			switch s.kind {
 			case ended:
-				if !s.cut {
+				switch {
+				case !s.cut:
 					wait = time.After(t.times.Filler)
+				case t.speaking && !t.mouth.filling(): // who spoke may have stopped long ago
+					t.mouth.fill(blips(t.mouth.rate), false)
 				}
 			case said:
-				wait = nil
-				t.mouth.hush()
+				if !t.speaking || !s.cut {
+					wait = nil
+					t.mouth.hush()
+				}
 				if !s.cut {
 					silence.Reset(t.times.Silence)
 				}

@@ -21,8 +21,8 @@ func TestEndlessNoise(t *testing.T) {
 	}{
 		{"a fan", 600, false, false, time.Second},
 		{"a motor beside the phone", 1200, false, false, 4 * time.Second},
-		{"music, an engine without partial results", 600, true, false, 5 * time.Second},
-		{"music, an engine with them", 600, true, true, 3 * time.Second},
+		{"music, an engine without partial results", 600, true, false, 1500 * time.Millisecond},
+		{"music, an engine with them", 600, true, true, 1500 * time.Millisecond},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -56,6 +56,9 @@ func TestEndlessNoise(t *testing.T) {
 				if said := s.book.spoken()[2]; said.Content != "It comes tomorrow." {
 					t.Errorf("answered %+v", said)
 				}
+				if dead := s.party.quietest(); dead > 3*time.Second {
+					t.Errorf("%v of dead air until the answer", dead)
+				}
 			})
 		})
 	}
@@ -72,4 +75,47 @@ func (s *scene) waitForSpoken(t *testing.T, n int) {
 		time.Sleep(20 * time.Millisecond)
 	}
 	t.Fatalf("said %+v within a minute, want %d things", s.book.spoken(), n)
+}
+
+// TestNoiseInQuestion begins noise while the party asks something, to an engine
+// that tells words at the end: nobody hears nothing for long, and the question
+// is answered as soon as the voice is over, also when it is asked again.
+func TestNoiseInQuestion(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		noise  float64
+		within time.Duration
+	}{
+		{"music far behind", 600, 1500 * time.Millisecond},
+		{"music close by", 1500, 1500 * time.Millisecond},
+		{"music as loud as the voice", 5000, 12 * time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newScene(t, always("It comes tomorrow."), func(tk *talk) { tk.engines.Ear = &testEar{delay: 300 * time.Millisecond} })
+				defer s.over(t)
+				s.party.waitFor(t, true)
+				s.party.waitFor(t, false)
+				for range 3 {
+					s.party.says(reallyQ, 1600*time.Millisecond)
+					spoke := time.Now().Add(1600 * time.Millisecond)
+					time.Sleep(600 * time.Millisecond)
+					s.party.surround(c.noise, true)
+					if took := s.party.waitFor(t, true).Sub(spoke); took > c.within {
+						t.Errorf("answered after %v", took)
+					}
+					s.party.waitFor(t, false)
+					time.Sleep(time.Second)
+				}
+				if dead := s.party.quietest(); dead > 3*time.Second {
+					t.Errorf("%v of dead air", dead)
+				}
+				for _, m := range s.book.spoken() {
+					if m.Interrupted {
+						t.Errorf("said %+v", m)
+					}
+				}
+			})
+		})
+	}
 }
