@@ -152,6 +152,9 @@ func TestTransfersInBothForms(t *testing.T) {
 	}
 	b.post("/v1/transfers/"+older.text("transfer_id")+"/complete", "").ok().has(`{"status":"completed"}`)
 	b.get("/v1/transfers/" + older.text("transfer_id")).ok().has(`{"status":"completed"}`)
+	b.post("/v1/transfers/"+older.text("transfer_id")+"/complete", "").ok().has(`{"status":"completed"}`) // as hangup is, idempotent
+	b.post("/v1/transfers/"+newer.text("id")+"/cancel", "").ok().has(`{"status":"canceled"}`)
+	b.post("/v1/transfers/"+newer.text("id")+"/complete", "").refused(409, "STATE_INVALID")
 	b.post("/v1/transfers/none/complete", "").refused(404, "TRANSFER_NOT_FOUND")
 	b.post("/v1/transfers", `{"transfer_type":"warm","transferee_addresses":[]}`).refused(400, "INVALID_VALUE")
 	b.post("/v1/transfers", `{"transfer_type":"blind","transferee_addresses":[]}`).refused(400, "INVALID_ARGUMENT").

@@ -432,6 +432,9 @@ func (l *fakeLive) end(ctx context.Context, customerID, id, status string) (reso
 	if err != nil {
 		return resource.Transfer{}, err
 	}
+	if t.Status != "consulting" {
+		return resource.Transfer{}, precondition("STATE_INVALID", "transfer %s is over", id)
+	}
 	t.Status = status
 	return *t, l.db.Write(ctx, func(tx *store.Tx) error { return rows.Transfers.Put(tx, t) })
 }

@@ -53,14 +53,18 @@ func (s *Server) registerTransfers() {
 			}
 			return &callTransfer{TransferID: t.ID, ConsultCallID: t.TransfereeCallID, Status: t.Status}, nil
 		})
-	end := func(name, doc string, act func(*request) (resource.Transfer, error)) {
+	end := func(name, done, doc string, act func(*request) (resource.Transfer, error)) {
 		query(s, endpoint{method: http.MethodPost, path: "/transfers/{id}/" + name, name: name + "Transfer", tag: "transfers", doc: doc},
 			func(r *request) (*resource.Transfer, error) {
 				if s.cfg.Live == nil {
 					return nil, notConfigured("calls")
 				}
-				if _, err := rows.Transfers.Load(r.Context(), s.db, r.who.CustomerID, r.id()); err != nil {
+				row, err := rows.Transfers.Load(r.Context(), s.db, r.who.CustomerID, r.id())
+				switch {
+				case err != nil:
 					return nil, s.orNotFound("transfer", r.id(), err)
+				case row.Status == done: // as asked before
+					return listsOf(row), nil
 				}
 				t, err := act(r)
 				if err != nil {
@@ -69,10 +73,10 @@ func (s *Server) registerTransfers() {
 				return listsOf(&t), nil
 			})
 	}
-	end("complete", "Connect both sides and leave", func(r *request) (resource.Transfer, error) {
+	end("complete", "completed", "Connect both sides and leave", func(r *request) (resource.Transfer, error) {
 		return s.cfg.Live.TransferComplete(r.Context(), r.who.CustomerID, r.id())
 	})
-	end("cancel", "Give up and bring the original parties back together", func(r *request) (resource.Transfer, error) {
+	end("cancel", "canceled", "Give up and bring the original parties back together", func(r *request) (resource.Transfer, error) {
 		return s.cfg.Live.TransferCancel(r.Context(), r.who.CustomerID, r.id())
 	})
 }

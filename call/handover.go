@@ -191,10 +191,14 @@ func (t *Handover) ring(ctx context.Context, o TransferOptions, placed func()) <
 // placed notes a call to the new party, and hears when it is alerted.
 func (t *Handover) placed(c *Call) {
 	t.mu.Lock()
-	if t.row.TransfereeCallID == "" {
+	first := t.row.TransfereeCallID == ""
+	if first {
 		t.row.TransfereeCallID = c.ID()
 	}
 	t.mu.Unlock()
+	if first {
+		t.save(false)
+	}
 	t.x.work.Go(func() {
 		select {
 		case <-c.ringing:
@@ -228,6 +232,7 @@ func (t *Handover) rung(r rungResult, o TransferOptions, blind bool) string {
 	t.mu.Lock()
 	t.target, t.row.TransfereeCallID = r.call, r.call.ID()
 	t.mu.Unlock()
+	t.save(false) // of several, the one who answered
 	if !blind {
 		return t.consult(r.call)
 	}

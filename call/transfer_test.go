@@ -12,6 +12,7 @@ import (
 	"offhook/call"
 	"offhook/call/phone"
 	"offhook/resource"
+	"offhook/store/rows"
 )
 
 // threeWay is a caller C who talks to A, and B who can be reached.
@@ -78,6 +79,13 @@ func (w *threeWay) consulting() (*party, *call.Handover) {
 	t, ok := w.x.FindTransfer(customer, row.ID)
 	if !ok {
 		w.t.Fatal("the transfer is not to be found")
+	}
+	if err := w.db.Flush(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+	stored, err := rows.Transfers.Load(w.t.Context(), w.db, customer, row.ID)
+	if err != nil || stored.Status != "consulting" || stored.TransfereeCallID != row.TransfereeCallID {
+		w.t.Errorf("who reads the transfer sees %+v, %v", stored, err)
 	}
 	return b, t
 }
