@@ -11,6 +11,7 @@ import (
 	"mime"
 	"slices"
 	"strings"
+	"time"
 
 	"offhook/resource"
 	"offhook/store"
@@ -26,8 +27,9 @@ type imported[T any] struct {
 }
 
 const (
-	importChunk  = 256  // rows of one transaction, so that calls need not wait for an import
-	maxFaults    = 1000 // told of one import
+	importChunk  = 256             // rows of one transaction, so that calls need not wait for an import
+	maxFaults    = 1000            // told of one import
+	importEnd    = 5 * time.Minute // to remove a large one on a busy machine; what is left then goes at the next start
 	shownResults = 100
 )
 
@@ -227,7 +229,7 @@ func (s *staging[T, P]) finish(m *importer[T, P], fault error) error {
 	}
 	close(s.chunks)
 	err := <-s.done
-	ctx, cancel := context.WithTimeout(m.rows.s.ctx, liveTimeout)
+	ctx, cancel := context.WithTimeout(m.rows.s.ctx, importEnd)
 	defer cancel()
 	if fault == nil && err == nil {
 		if err = s.rows.Publish(ctx); err == nil {
