@@ -44,7 +44,7 @@ func (t *talk) start(ctx context.Context, work func(ctx context.Context, g *gene
 // recite speaks a text of ours.
 func (t *talk) recite(ctx context.Context, text string) *generation {
 	if t.live != nil {
-		return t.start(ctx, func(ctx context.Context, g *generation) error { return t.live.speak(ctx, g, verbatim(text)) })
+		return t.start(ctx, func(ctx context.Context, g *generation) error { return t.utter(ctx, g, verbatim(text)) })
 	}
 	return t.start(ctx, func(ctx context.Context, g *generation) error {
 		g.text = text
@@ -85,9 +85,26 @@ const retryAfter = 500 * time.Millisecond
 // think lets the model answer once.
 func (t *talk) think(ctx context.Context, g *generation, request llm.Request) error {
 	if t.live != nil {
-		return t.live.speak(ctx, g, "")
+		return t.utter(ctx, g, "")
 	}
 	return t.stream(ctx, g, request)
+}
+
+// utter lets a model that speaks itself say something. It is sooner done than
+// heard, and then its sentences are told.
+func (t *talk) utter(ctx context.Context, g *generation, instructions string) error {
+	if err := t.live.speak(ctx, g, instructions); err != nil {
+		return err
+	}
+	var s splitter
+	n := 0
+	for _, sentence := range append(s.add(g.text), s.rest()) {
+		if sentence != "" {
+			n++
+			t.book.partial(sentence, n)
+		}
+	}
+	return nil
 }
 
 // stream asks the model once.

@@ -54,6 +54,7 @@ numbers: [{id: desk, number: "+15550000000", call_flow_id: desk}]
 `, func(c *Config) { c.LLM.Realtime = RealtimeConfig{URL: model.URL, Model: "speaker", APIKey: "sk"} })
 	c := w.dial("+15550000000")
 	assistantSays(w, "Hello there.")
+	w.hook("aimessage_intermediate", `"content":"Hello there."`)
 	say(t, c, "I need to check my order status")
 	receiveOr(t, "the tool is used", asked)
 	meter := newInterruptions()
