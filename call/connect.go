@@ -193,6 +193,7 @@ func (e *earlySound) begin(callee *Call) {
 		return
 	}
 	e.talk = e.caller.x.newConversation()
+	e.talk.early = true
 	arrived := e.talk.expect()
 	for _, c := range []*Call{e.caller, callee} {
 		if s, err := e.talk.join(c); err == nil {

@@ -16,6 +16,7 @@ import (
 type conversation struct {
 	x      *Exchange
 	bridge *bridge.Bridge
+	early  bool // sound before an answer, which makes a conversation of its own
 
 	mu      sync.Mutex
 	seats   []*seat

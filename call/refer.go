@@ -49,7 +49,7 @@ func (c *Call) refer(req *sipmsg.Request) (int, string) {
 // transferable says why the call can't be transferred now, nil when it can.
 func (c *Call) transferable() error {
 	var v *conversation
-	if s := c.seatNow(); s != nil {
+	if s := c.seatNow(); s != nil && !s.conversation().early {
 		v = s.conversation()
 	} else if c.placeNow() == nil {
 		return errAlone

@@ -120,7 +120,7 @@ func (c *Call) handover(o TransferOptions) (*Handover, error) {
 	place := c.placeNow()
 	if place == nil {
 		s := c.seatNow()
-		if s == nil || len(s.conversation().others(c)) == 0 {
+		if s == nil || s.conversation().early || len(s.conversation().others(c)) == 0 {
 			return nil, errAlone
 		}
 		t.talk = s.conversation()
