@@ -179,8 +179,10 @@ func (d *Detector) decideAs(r Result, cause string) {
 
 func (d *Detector) features() Features {
 	t, s := d.talk, &d.signals
-	f := Features{OnsetMS: -1, EndMS: -1, RingbackMS: s.ringback, Tones: s.count, Parts: t.islands,
-		PeakDB: float64(t.peak), FloorDB: float64(t.floor), ThresholdDB: float64(t.threshold)}
+	f := Features{
+		OnsetMS: -1, EndMS: -1, RingbackMS: s.ringback, Tones: s.count, Parts: t.islands,
+		PeakDB: float64(t.peak), FloorDB: float64(t.floor), ThresholdDB: float64(t.threshold),
+	}
 	f.BackgroundDB = math.Round(float64(t.around))
 	if t.onset >= 0 {
 		f.OnsetMS, f.EndMS = t.onset*frameMS, t.end*frameMS

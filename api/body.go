@@ -100,8 +100,10 @@ func (s *Server) fault(schema *huma.Schema, e *huma.ErrorDetail) Detail {
 	return d
 }
 
-var wrongTypes = []string{validation.MsgExpectedString, validation.MsgExpectedBoolean, validation.MsgExpectedInteger,
-	validation.MsgExpectedNumber, validation.MsgExpectedArray, validation.MsgExpectedObject}
+var wrongTypes = []string{
+	validation.MsgExpectedString, validation.MsgExpectedBoolean, validation.MsgExpectedInteger,
+	validation.MsgExpectedNumber, validation.MsgExpectedArray, validation.MsgExpectedObject,
+}
 
 // siblings are the names that would have been right at a path.
 func (s *Server) siblings(schema *huma.Schema, path string) []string {

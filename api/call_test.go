@@ -91,9 +91,17 @@ func TestCallControlNeedsTheRightState(t *testing.T) {
 	incoming := b.live.place(AdminCustomerID, "incoming", resource.StatusRinging, resource.DirectionIncoming)
 	b.live.place(AdminCustomerID, "over", resource.StatusProgressing, resource.DirectionIncoming).Hangup("busy")
 	for _, c := range []struct{ method, path, body string }{
-		{"POST", "hold", ""}, {"DELETE", "hold", ""}, {"POST", "mute", ""}, {"DELETE", "mute", ""}, {"POST", "moh", ""}, {"DELETE", "moh", ""},
-		{"POST", "talk", `{"text":"x"}`}, {"POST", "play", `{"stream_urls":["a.wav"]}`}, {"POST", "digits_send", `{"digits":"1"}`},
-		{"POST", "recording_start", ""}, {"POST", "transfer", `{"destination":{"type":"tel","target":"+1"}}`},
+		{"POST", "hold", ""},
+		{"DELETE", "hold", ""},
+		{"POST", "mute", ""},
+		{"DELETE", "mute", ""},
+		{"POST", "moh", ""},
+		{"DELETE", "moh", ""},
+		{"POST", "talk", `{"text":"x"}`},
+		{"POST", "play", `{"stream_urls":["a.wav"]}`},
+		{"POST", "digits_send", `{"digits":"1"}`},
+		{"POST", "recording_start", ""},
+		{"POST", "transfer", `{"destination":{"type":"tel","target":"+1"}}`},
 	} {
 		b.do(c.method, "/v1.0/calls/none/"+c.path, c.body).refused(404, "CALL_NOT_FOUND")
 		b.do(c.method, "/v1.0/calls/over/"+c.path, c.body).refused(409, "CALL_ALREADY_HANGUP")

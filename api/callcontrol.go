@@ -160,8 +160,10 @@ func (s *Server) registerCallControl() {
 	control(s, http.MethodPost, "play", "Play files to the party, over what plays", notEnded, s.play)
 	control(s, http.MethodPost, "digits_send", "Send digits to the party", answered, s.sendDigits)
 	control(s, http.MethodPost, "recording_start", "Start a recording", answered, s.startRecording)
-	query(s, endpoint{method: http.MethodPost, path: "/calls/{id}/recording_stop", name: "postCallRecordingStop", tag: "calls",
-		doc: "Stop the newest recording; nothing when there is none or the call has ended"}, s.stopRecording)
+	query(s, endpoint{
+		method: http.MethodPost, path: "/calls/{id}/recording_stop", name: "postCallRecordingStop", tag: "calls",
+		doc: "Stop the newest recording; nothing when there is none or the call has ended",
+	}, s.stopRecording)
 	for verb, on := range map[string]bool{"recording_pause": true, "recording_resume": false} {
 		control(s, http.MethodPost, verb, "Pause or resume the newest recording; silence keeps its timeline", answered,
 			func(r *request, h flow.Host, _ *none) error { return pauseRecording(h, on) })

@@ -230,9 +230,11 @@ func (s *Server) registerOutplans() {
 			if p.Source != (resource.Address{}) {
 				c.source(&p.Source)
 			}
-			for path, value := range map[string]int{"dial_timeout": p.DialTimeout, "try_interval": p.TryInterval, "max_try_count_0": p.MaxTryCount0,
+			for path, value := range map[string]int{
+				"dial_timeout": p.DialTimeout, "try_interval": p.TryInterval, "max_try_count_0": p.MaxTryCount0,
 				"max_try_count_1": p.MaxTryCount1, "max_try_count_2": p.MaxTryCount2, "max_try_count_3": p.MaxTryCount3, "max_try_count_4": p.MaxTryCount4,
-				"try_interval_0": p.TryInterval0, "try_interval_1": p.TryInterval1, "try_interval_2": p.TryInterval2, "try_interval_3": p.TryInterval3, "try_interval_4": p.TryInterval4} {
+				"try_interval_0": p.TryInterval0, "try_interval_1": p.TryInterval1, "try_interval_2": p.TryInterval2, "try_interval_3": p.TryInterval3, "try_interval_4": p.TryInterval4,
+			} {
 				c.atLeast(path, value, 0)
 			}
 			c.resultRules(p.ResultRules)

@@ -27,12 +27,14 @@ func (s *Server) registerDoNotCalls() {
 		},
 	})
 	s.provisioners[list.path] = provisioner{list.name, list.plan}
-	m := importer[resource.DoNotCall, *resource.DoNotCall]{rows: list, noun: "number", event: resource.Event{Type: event.DoNotCallImport, Resource: list.name},
+	m := importer[resource.DoNotCall, *resource.DoNotCall]{
+		rows: list, noun: "number", event: resource.Event{Type: event.DoNotCallImport, Resource: list.name},
 		same: func(d *resource.DoNotCall) string { return d.Number },
 		known: func(ctx context.Context, d *resource.DoNotCall) (bool, error) {
 			found, err := rows.DoNotCalls.Find(ctx, s.db, rows.KeyNumber, d.Number)
 			return slices.ContainsFunc(found, func(o *resource.DoNotCall) bool { return o.CustomerID == d.CustomerID }), err
-		}}
+		},
+	}
 	s.mount(endpoint{
 		method: http.MethodPost, path: "/donotcalls", name: "createDonotcall", tag: "donotcalls", maxBody: maxImport,
 		doc: "Add one number, or many: a list, CSV (text/csv, with a header line) or NDJSON (application/x-ndjson). " +

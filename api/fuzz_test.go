@@ -12,9 +12,11 @@ import (
 // form, and nothing fails.
 func FuzzBodies(f *testing.F) {
 	b := newBench(f)
-	for _, seed := range []string{`{}`, `null`, `[]`, `{"name":1}`, `{"actions":[{"type":"talk","option":{"text":"x"}}]}`, `{"actions":[null,1,{"id":7}]}`,
+	for _, seed := range []string{
+		`{}`, `null`, `[]`, `{"name":1}`, `{"actions":[{"type":"talk","option":{"text":"x"}}]}`, `{"actions":[null,1,{"id":7}]}`,
 		`{"number":"+1*","call_flow_id":{}}`, `{"schedule":{"timezone":"UTC","days":[null]}}`, `{"tags":[{"id":"x"}],"flows":[[]]}`,
-		`{"destination_0":{"type":"tel"}}`, "{\"a\":\xff}", `{"id":"` + strings.Repeat("x", 70) + `"}`, `{"wait_timeout":1e300}`, `{"skills":{"a":1.5}}`} {
+		`{"destination_0":{"type":"tel"}}`, "{\"a\":\xff}", `{"id":"` + strings.Repeat("x", 70) + `"}`, `{"wait_timeout":1e300}`, `{"skills":{"a":1.5}}`,
+	} {
 		for path := range uint8(6) {
 			f.Add(path, seed)
 		}

@@ -113,10 +113,13 @@ func (b *bench) do(method, path, body string, header ...string) *answer {
 	return a
 }
 
-func (b *bench) get(path string) *answer        { b.Helper(); return b.do(http.MethodGet, path, "") }
+func (b *bench) get(path string) *answer { b.Helper(); return b.do(http.MethodGet, path, "") }
+
 func (b *bench) post(path, body string) *answer { b.Helper(); return b.do(http.MethodPost, path, body) }
-func (b *bench) put(path, body string) *answer  { b.Helper(); return b.do(http.MethodPut, path, body) }
-func (b *bench) delete(path string) *answer     { b.Helper(); return b.do(http.MethodDelete, path, "") }
+
+func (b *bench) put(path, body string) *answer { b.Helper(); return b.do(http.MethodPut, path, body) }
+
+func (b *bench) delete(path string) *answer { b.Helper(); return b.do(http.MethodDelete, path, "") }
 
 // ok asks for success.
 func (a *answer) ok() *answer {
@@ -288,6 +291,7 @@ func (f *fakeCall) become(status string) {
 }
 
 func (f *fakeCall) Answer(context.Context) error { f.become(resource.StatusProgressing); return nil }
+
 func (f *fakeCall) Hangup(reason string) {
 	f.mu.Lock()
 	f.call.HangupReason = reason
@@ -312,6 +316,7 @@ func (f *fakeCall) RecordStart(_ context.Context, r flow.RecordRequest) (resourc
 	f.note("record:" + r.Format + ":" + r.Direction)
 	return resource.Recording{}, nil
 }
+
 func (f *fakeCall) Send(_ context.Context, digits string, _, _ time.Duration) error {
 	f.note("digits:" + digits)
 	return nil

@@ -104,13 +104,19 @@ func serve[T any, P store.RowOf[T]](s *Server, c collection[T, P]) *served[T, P]
 	for _, f := range slices.Sorted(maps.Keys(c.match)) {
 		list = append(list, parameter{name: f, doc: "Only rows with this " + f + "; several, separated by commas: any of them"})
 	}
-	on(canList, endpoint{method: http.MethodGet, path: all, name: camel("list " + c.path), doc: "List " + c.path + ", newest first",
-		query: list, answer: schemaFor[page[T]](s), serve: v.list})
+	on(canList, endpoint{
+		method: http.MethodGet, path: all, name: camel("list " + c.path), doc: "List " + c.path + ", newest first",
+		query: list, answer: schemaFor[page[T]](s), serve: v.list,
+	})
 	on(canRead, endpoint{method: http.MethodGet, path: one, name: camel("read " + c.name), doc: "Read one " + c.name, answer: v.schema, serve: v.read})
-	on(canCreate, endpoint{method: http.MethodPost, path: all, name: camel("create " + c.name), doc: "Create a " + c.name,
-		body: v.createSchema(), answer: v.schema, serve: v.post})
-	on(canUpdate, endpoint{method: http.MethodPut, path: one, name: camel("update " + c.name), doc: "Change the given fields of a " + c.name,
-		body: v.schema, answer: v.schema, serve: v.put})
+	on(canCreate, endpoint{
+		method: http.MethodPost, path: all, name: camel("create " + c.name), doc: "Create a " + c.name,
+		body: v.createSchema(), answer: v.schema, serve: v.post,
+	})
+	on(canUpdate, endpoint{
+		method: http.MethodPut, path: one, name: camel("update " + c.name), doc: "Change the given fields of a " + c.name,
+		body: v.schema, answer: v.schema, serve: v.put,
+	})
 	on(canDelete, endpoint{method: http.MethodDelete, path: one, name: camel("delete " + c.name), doc: "Delete a " + c.name, answer: v.schema, serve: v.delete})
 	if c.verbs&canCreate != 0 && !c.admin {
 		s.provisioners[c.path] = provisioner{c.name, v.plan}

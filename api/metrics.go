@@ -17,11 +17,14 @@ type metrics struct {
 func newMetrics() *metrics {
 	return &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "offhook_http_requests_total", Help: "Requests of the HTTP API by operation and status."}, []string{"operation", "code"}),
+			Name: "offhook_http_requests_total", Help: "Requests of the HTTP API by operation and status.",
+		}, []string{"operation", "code"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "offhook_http_request_seconds", Help: "Time to answer by operation.", Buckets: prometheus.ExponentialBuckets(0.0005, 4, 8)}, []string{"operation"}),
+			Name: "offhook_http_request_seconds", Help: "Time to answer by operation.", Buckets: prometheus.ExponentialBuckets(0.0005, 4, 8),
+		}, []string{"operation"}),
 		refused: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "offhook_http_unauthenticated_total", Help: "Requests without a right access key."}),
+			Name: "offhook_http_unauthenticated_total", Help: "Requests without a right access key.",
+		}),
 	}
 }
 

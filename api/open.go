@@ -69,9 +69,13 @@ func (s *Server) render() ([]byte, error) {
 
 // document describes a path that is no endpoint.
 func (s *Server) document(path, name, doc, answer string) {
-	op := &huma.Operation{Method: http.MethodGet, Path: path, OperationID: name, Summary: doc, Tags: []string{"server"},
-		Responses: map[string]*huma.Response{"200": {Description: "Success"}, "default": {Description: "Error",
-			Content: map[string]*huma.MediaType{"application/json": {Schema: schemaFor[envelope](s)}}}}}
+	op := &huma.Operation{
+		Method: http.MethodGet, Path: path, OperationID: name, Summary: doc, Tags: []string{"server"},
+		Responses: map[string]*huma.Response{"200": {Description: "Success"}, "default": {
+			Description: "Error",
+			Content:     map[string]*huma.MediaType{"application/json": {Schema: schemaFor[envelope](s)}},
+		}},
+	}
 	if answer != "" {
 		op.Responses["200"].Content = map[string]*huma.MediaType{answer: {Schema: objectSchema}}
 	}

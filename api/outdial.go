@@ -42,10 +42,12 @@ func (s *Server) registerOutdials() {
 			if _, err := outdials.load(r.Context(), r.who, r.id()); err != nil {
 				return nil, err
 			}
-			m := importer[resource.OutdialTarget, *resource.OutdialTarget]{rows: targets, noun: "target",
+			m := importer[resource.OutdialTarget, *resource.OutdialTarget]{
+				rows: targets, noun: "target",
 				setup: func(t *resource.OutdialTarget) { t.OutdialID = r.id() }, same: func(t *resource.OutdialTarget) string { return t.ID },
 				event: resource.Event{Type: event.OutdialImport, Resource: outdials.name, ResourceID: r.id()},
-				show:  func(i resource.Import) { s.noteImport(r.who.CustomerID, r.id(), i) }}
+				show:  func(i resource.Import) { s.noteImport(r.who.CustomerID, r.id(), i) },
+			}
 			return m.add(r)
 		},
 	})

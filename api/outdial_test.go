@@ -33,8 +33,10 @@ func TestImport(t *testing.T) {
 		{"list", "application/json", "", `[` + fmt.Sprintf(good, 1) + `,` + fmt.Sprintf(good, 2) + `]`, ""},
 		{"NDJSON", "application/x-ndjson", "", fmt.Sprintf(good, 1) + "\n\n" + fmt.Sprintf(good, 2) + "\n", ""},
 		{"CSV", "text/csv", "", "\ufeffid,name,destination,destination_1\na1,Ann,+1,\na2,Bob,sip:bob@127.0.0.1,tel:+2\n", ""},
-		{"bad list", "application/json", "", `[` + fmt.Sprintf(good, 1) + `,{"id":"a2"},7,{"nam":"x","destination_0":{"type":"tel","target":"+1"}}]`,
-			"[1].destination_0 [2] [3].nam"},
+		{
+			"bad list", "application/json", "", `[` + fmt.Sprintf(good, 1) + `,{"id":"a2"},7,{"nam":"x","destination_0":{"type":"tel","target":"+1"}}]`,
+			"[1].destination_0 [2] [3].nam",
+		},
 		{"bad NDJSON", "application/x-ndjson", "", fmt.Sprintf(good, 1) + "\nnonsense\n{}\n", "[2] [3].destination_0"},
 		{"bad CSV", "text/csv", "", "id,destination\na1,+1\na2\na3,+1\nb 4,+1\n", "[3] [5].id"},
 		{"twice", "application/x-ndjson", "", fmt.Sprintf(good, 1) + "\n" + fmt.Sprintf(good, 1), "[2]"},

@@ -18,8 +18,10 @@ import (
 
 // provisionOrder is the order of writing: what is referred to before what refers
 // to it, as far as there is no circle.
-var provisionOrder = []string{"tags", "extensions", "trunks", "providers", "routes", "flows", "numbers", "agents", "queues",
-	"conferences", "outplans", "outdials", "campaigns", "donotcalls", "ais"}
+var provisionOrder = []string{
+	"tags", "extensions", "trunks", "providers", "routes", "flows", "numbers", "agents", "queues",
+	"conferences", "outplans", "outdials", "campaigns", "donotcalls", "ais",
+}
 
 // Applied is what became of one object of a provisioning file.
 type Applied struct {
@@ -74,8 +76,10 @@ func (s *Server) provision(ctx context.Context, who principal, body map[string][
 	var faults []Detail
 	for _, name := range slices.Sorted(maps.Keys(body)) {
 		if !slices.Contains(provisionOrder, name) {
-			faults = append(faults, Detail{Path: name, Reason: "UNKNOWN_FIELD",
-				Message: fmt.Sprintf("unknown collection %q%s", name, didYouMean(name, provisionOrder))})
+			faults = append(faults, Detail{
+				Path: name, Reason: "UNKNOWN_FIELD",
+				Message: fmt.Sprintf("unknown collection %q%s", name, didYouMean(name, provisionOrder)),
+			})
 		}
 	}
 	var list []*provisioning

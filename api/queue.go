@@ -47,9 +47,11 @@ func checkQueue(c *check, q *resource.Queue) {
 	} else {
 		refers(c, "overflow_queue_id", rows.Queues, "queue", q.OverflowQueueID)
 	}
-	for path, value := range map[string]int{"wait_timeout": q.WaitTimeout, "service_timeout": q.ServiceTimeout, "wrap_up": q.WrapUp,
+	for path, value := range map[string]int{
+		"wait_timeout": q.WaitTimeout, "service_timeout": q.ServiceTimeout, "wrap_up": q.WrapUp,
 		"ring_timeout": q.RingTimeout, "max_waiting": q.MaxWaiting, "service_level": q.ServiceLevel, "callback_tries": q.CallbackTries,
-		"callback_interval": q.CallbackInterval, "callback_ring_timeout": q.CallbackRing, "callback_expiry": q.CallbackExpiry} {
+		"callback_interval": q.CallbackInterval, "callback_ring_timeout": q.CallbackRing, "callback_expiry": q.CallbackExpiry,
+	} {
 		c.atLeast(path, value, 0)
 	}
 	c.key("exit_key", q.ExitKey)

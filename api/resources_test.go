@@ -17,8 +17,10 @@ func TestPlainResources(t *testing.T) {
 	b.post("/v1.0/flows", `{"id":"flow","name":"f"}`).ok()
 	for _, c := range []struct{ path, create, shows, change, changed string }{
 		{"tags", `{"id":"x","name":"vip"}`, `{"name":"vip","detail":""}`, `{"detail":"d"}`, `{"name":"vip","detail":"d"}`},
-		{"numbers", `{"id":"x","number":"+15550000000","call_flow_id":"flow"}`, `{"type":"normal","status":"active","call_flow_id":"flow"}`,
-			`{"call_flow_id":""}`, `{"number":"+15550000000","call_flow_id":""}`},
+		{
+			"numbers", `{"id":"x","number":"+15550000000","call_flow_id":"flow"}`, `{"type":"normal","status":"active","call_flow_id":"flow"}`,
+			`{"call_flow_id":""}`, `{"number":"+15550000000","call_flow_id":""}`,
+		},
 		{"extensions", `{"id":"x","extension":"1001","password":"secret"}`, `{"extension":"1001","username":"1001","registered":[]}`, `{"name":"Alice"}`, `{"name":"Alice","extension":"1001"}`},
 		{"trunks", `{"id":"x","name":"carrier","allowed_ips":["127.0.0.1","10.0.0.0/8"]}`, `{"auth_types":["ip"]}`, `{"allowed_ips":["127.0.0.2"]}`, `{"allowed_ips":["127.0.0.2"],"name":"carrier"}`},
 		{"providers", `{"id":"x","hostname":"sip.example.com:5061;transport=tls","tech_headers":{"X-A":"b"}}`, `{"type":"sip","health_status":"unknown"}`, `{"tech_prefix":"9"}`, `{"tech_prefix":"9"}`},

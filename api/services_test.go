@@ -35,6 +35,7 @@ func (s rooms) May(_, by, id string) error {
 	s.note("may", by, id)
 	return nil
 }
+
 func (s rooms) Mute(_, id string, on bool) error            { s.note("mute", id, onOff(on)); return nil }
 func (s rooms) Kick(_, id string) error                     { s.note("kick", id); return nil }
 func (s rooms) Close(_ context.Context, _, id string) error { s.note("close", id); return nil }
@@ -42,7 +43,9 @@ func (s rooms) RecordStop(_ context.Context, _, id string) error {
 	s.note("record stop", id)
 	return nil
 }
+
 func (s rooms) Play(_, id string, p flow.Prompt) error { s.note("play", id, p.Text+p.URL); return nil }
+
 func (s rooms) RecordStart(_ context.Context, _, id string, r flow.RecordRequest) (resource.Recording, error) {
 	s.note("record", id, r.Format)
 	return resource.Recording{}, nil
@@ -65,9 +68,11 @@ func (s dialer) SetStatus(_ context.Context, _, id, status string) (resource.Cam
 	s.note("campaign", id, status)
 	return resource.Campaign{Status: status}, nil
 }
+
 func (s dialer) Stats(context.Context, string, string) (any, error) {
 	return map[string]int{"placed": 1}, nil
 }
+
 func (s dialer) DryRun(context.Context, string, string) (any, error) {
 	return map[string]int{"dial": 2}, nil
 }
@@ -78,6 +83,7 @@ func (s scribe) Start(_ context.Context, _ string, r TranscribeRequest) (resourc
 	s.note("transcribe", r.ReferenceType, r.ReferenceID, r.Language, r.Direction)
 	return resource.Transcribe{Identity: resource.Identity{ID: "t"}, Status: "progressing"}, nil
 }
+
 func (s scribe) Stop(_ context.Context, _, id string) (resource.Transcribe, error) {
 	s.note("stop", id)
 	return resource.Transcribe{Status: "done"}, nil
@@ -89,10 +95,12 @@ func (s advisor) Start(_ context.Context, _ string, r AicallRequest) (resource.A
 	s.note("aicall", r.AIID, r.ReferenceID)
 	return resource.Aicall{Status: "initiating"}, nil
 }
+
 func (s advisor) Terminate(_ context.Context, _, id string) (resource.Aicall, error) {
 	s.note("terminate", id)
 	return resource.Aicall{Status: "terminated"}, nil
 }
+
 func (s advisor) Say(_ context.Context, _, id, role, content string) (resource.Aimessage, error) {
 	s.note("say", id, role, content)
 	return resource.Aimessage{Role: role, Content: content}, nil
@@ -134,7 +142,7 @@ func TestServicesAreAsked(t *testing.T) {
 		{"POST", "conferencecalls/in/kick", "", `{"id":"in"}`, "kick in"},
 		{"DELETE", "conferencecalls/in", "", `{"id":"in"}`, "kick in"},
 		{"POST", "conferencecalls/out/kick", "", `{"status":"leaved"}`, ""},
-		{"DELETE", "conferences/room", "", `{"id":"room"}`, "close room"},
+		{"DELETE", "conferences/room", "", `{"id":"room","status":"terminated"}`, "close room"},
 		{"POST", "queuecalls/waits/kick", "", `{"id":"waits"}`, "kick waits"},
 		{"DELETE", "queuecalls/waits", "", `{"id":"waits"}`, "kick waits"},
 		{"POST", "queuecalls/reference_id/call/kick", "", `{"id":"waits"}`, "kick waits"},

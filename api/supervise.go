@@ -23,8 +23,10 @@ type superviseBody struct {
 }
 
 func (s *Server) registerSupervision(calls *served[resource.Queuecall, *resource.Queuecall]) {
-	command(s, endpoint{method: http.MethodPost, path: "/queuecalls/{id}/supervise", name: "superviseQueuecall", tag: "queuecalls",
-		doc: "Call a supervisor who listens to the conversation, whispers to the agent, or joins; answers with the supervisor's call, which rings and whose events tell the rest"},
+	command(s, endpoint{
+		method: http.MethodPost, path: "/queuecalls/{id}/supervise", name: "superviseQueuecall", tag: "queuecalls",
+		doc: "Call a supervisor who listens to the conversation, whispers to the agent, or joins; answers with the supervisor's call, which rings and whose events tell the rest",
+	},
 		func(r *request, b *superviseBody) (*resource.Call, error) {
 			row, err := calls.load(r.Context(), r.who, r.id())
 			if err != nil {

@@ -31,10 +31,13 @@ func object(properties map[string]any, required ...string) map[string]any {
 // builtins are the tools of VoIPBIN's catalogue that make sense on a call.
 var builtins = []builtin{
 	{
-		Tool: llm.Tool{Name: "connect_call", Description: "Connect the caller with somebody else; you leave the call.",
+		Tool: llm.Tool{
+			Name: "connect_call", Description: "Connect the caller with somebody else; you leave the call.",
 			Parameters: object(map[string]any{"destinations": map[string]any{"type": "array", "items": object(map[string]any{
 				"type":   map[string]any{"type": "string", "enum": []string{"agent", "conference", "extension", "sip", "tel"}},
-				"target": map[string]any{"type": "string"}}, "type", "target")}}, "destinations")},
+				"target": map[string]any{"type": "string"},
+			}, "type", "target")}}, "destinations"),
+		},
 		run: connectCall,
 	},
 	{
@@ -50,8 +53,10 @@ var builtins = []builtin{
 		},
 	},
 	{
-		Tool: llm.Tool{Name: "set_variables", Description: "Keep values for the steps that follow in the call.",
-			Parameters: object(map[string]any{"variables": map[string]any{"type": "object", "additionalProperties": map[string]any{"type": "string"}}}, "variables")},
+		Tool: llm.Tool{
+			Name: "set_variables", Description: "Keep values for the steps that follow in the call.",
+			Parameters: object(map[string]any{"variables": map[string]any{"type": "object", "additionalProperties": map[string]any{"type": "string"}}}, "variables"),
+		},
 		needsRun: true, run: setVariables,
 	},
 	{

@@ -86,8 +86,10 @@ func (n *conversation) describe(m llm.Message, interrupted bool) resource.Aimess
 		out.Direction = "incoming"
 	}
 	for _, c := range m.ToolCalls {
-		out.ToolCalls = append(out.ToolCalls, resource.AIToolCall{ID: c.ID, Type: "function",
-			Function: resource.AIToolFunction{Name: c.Function.Name, Arguments: c.Function.Arguments}})
+		out.ToolCalls = append(out.ToolCalls, resource.AIToolCall{
+			ID: c.ID, Type: "function",
+			Function: resource.AIToolFunction{Name: c.Function.Name, Arguments: c.Function.Arguments},
+		})
 	}
 	return out
 }

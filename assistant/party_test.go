@@ -441,7 +441,8 @@ func newScene(t *testing.T, answer func(history []llm.Message) ([]string, time.D
 	tk := &talk{
 		spec: spec, times: times, book: s.book, log: slog.New(slog.DiscardHandler), injected: make(chan llm.Message),
 		engines: Engines{Ear: s.ear, Voice: s.voice, Model: llm.New(llm.Options{
-			URL: "http://model/v1", Model: "m", First: times.First, Client: &http.Client{Transport: s.model}})},
+			URL: "http://model/v1", Model: "m", First: times.First, Client: &http.Client{Transport: s.model},
+		})},
 		tools: newToolbox(&spec, nil, scope{}, times.Tool),
 	}
 	for _, f := range change {

@@ -156,7 +156,8 @@ func (t *talk) goLive(ctx context.Context, rate int) error {
 		return nil
 	}
 	t.live = &live{options: *o, dialled: t.dialled, setup: realtime.Setup{
-		Instructions: t.spec.system(), Language: t.spec.Language, Tools: t.tools.definitions(), Wide: rate > 8000}}
+		Instructions: t.spec.system(), Language: t.spec.Language, Tools: t.tools.definitions(), Wide: rate > 8000,
+	}}
 	t.engines.Ear = t.live
 	if _, err := t.live.connect(ctx); err != nil {
 		return failed(err)

@@ -48,8 +48,10 @@ func newPhone(t testing.TB, e *media.Engine, codecName string, hz float64) *test
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = p.port.Configure(media.Params{Format: f, PayloadType: f.PayloadType, EventPayloadType: 101,
-		Remote: conn.LocalAddr().(*net.UDPAddr).AddrPort(), Send: true, Receive: true})
+	err = p.port.Configure(media.Params{
+		Format: f, PayloadType: f.PayloadType, EventPayloadType: 101,
+		Remote: conn.LocalAddr().(*net.UDPAddr).AddrPort(), Send: true, Receive: true,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,8 +237,12 @@ func others(listener, speaker int) bool { return listener != speaker }
 
 func TestEverybodyHearsAllOthers(t *testing.T) {
 	for _, codecs := range [][]string{
-		{"PCMU", "PCMU"}, {"PCMU", "PCMA"}, {"G722", "PCMU"}, {"G722", "G722"},
-		{"PCMU", "PCMU", "PCMU"}, {"PCMU", "PCMA", "G722", "PCMU", "G722", "PCMA"},
+		{"PCMU", "PCMU"},
+		{"PCMU", "PCMA"},
+		{"G722", "PCMU"},
+		{"G722", "G722"},
+		{"PCMU", "PCMU", "PCMU"},
+		{"PCMU", "PCMA", "G722", "PCMU", "G722", "PCMA"},
 	} {
 		t.Run(fmt.Sprint(codecs), func(t *testing.T) {
 			t.Parallel()

@@ -74,8 +74,10 @@ func wander(t *testing.T, rng *rand.Rand, p *counterPhone, bridges []*Bridge) {
 			}
 		case 8:
 			f := codec.Formats()[rng.IntN(3)]
-			err := p.port.Configure(media.Params{Format: f, PayloadType: f.PayloadType, EventPayloadType: 101,
-				Remote: p.conn.LocalAddr(), Send: rng.IntN(4) > 0, Receive: true})
+			err := p.port.Configure(media.Params{
+				Format: f, PayloadType: f.PayloadType, EventPayloadType: 101,
+				Remote: p.conn.LocalAddr(), Send: rng.IntN(4) > 0, Receive: true,
+			})
 			if err != nil {
 				t.Error(err)
 			}

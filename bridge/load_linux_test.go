@@ -54,8 +54,10 @@ func (l *load) leg(codecName string) *media.Port {
 	}
 	f, _ := codec.Lookup(codecName)
 	n := len(l.ports)
-	err = p.Configure(media.Params{Format: f, PayloadType: f.PayloadType, EventPayloadType: 101,
-		Remote: l.g.Addr(n), Send: true, Receive: true})
+	err = p.Configure(media.Params{
+		Format: f, PayloadType: f.PayloadType, EventPayloadType: 101,
+		Remote: l.g.Addr(n), Send: true, Receive: true,
+	})
 	if err != nil {
 		l.b.Fatal(err)
 	}

@@ -57,8 +57,10 @@ func TestRegistrationOverTCPFollowsItsConnection(t *testing.T) {
 		}
 	}()
 	b := newBench(t, nil)
-	b.x.Changed(t.Context(), &resource.Provider{Identity: resource.Identity{ID: "out", CustomerID: customer},
-		Hostname: far.Addr().String() + ";transport=tcp", Register: true, Username: "u"}, false)
+	b.x.Changed(t.Context(), &resource.Provider{
+		Identity: resource.Identity{ID: "out", CustomerID: customer},
+		Hostname: far.Addr().String() + ";transport=tcp", Register: true, Username: "u",
+	}, false)
 	for range 2 {
 		select {
 		case <-registered:

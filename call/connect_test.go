@@ -205,7 +205,8 @@ func TestFirstAnswerWins(t *testing.T) {
 	slow, fast := make(chan *phone.Call, 1), make(chan *phone.Call, 1)
 	b := newBench(t, func(ctx context.Context, c *call.Call, _ call.Script) {
 		_, _ = c.Connect(ctx, call.ConnectOptions{Destinations: []resource.Address{
-			{Type: "extension", Target: "1001"}, {Type: "extension", Target: "1002"}}})
+			{Type: "extension", Target: "1001"}, {Type: "extension", Target: "1002"},
+		}})
 	})
 	rings := make(chan struct{})
 	b.extension("1001", func(c *phone.Call) {
@@ -235,8 +236,10 @@ func TestGroupcallIsReadWhileItLasts(t *testing.T) {
 	b := newBench(t, func(ctx context.Context, _ *call.Call, _ call.Script) { <-ctx.Done() })
 	b.extension("1001", reject(486))
 	b.extension("1002", answer(picked))
-	_, groups, err := b.x.Dial(t.Context(), call.DialOptions{CustomerID: customer, Group: true, RingMethod: "linear", Script: call.Script{FlowID: "f"},
-		Destinations: []resource.Address{{Type: "extension", Target: "1001"}, {Type: "extension", Target: "1002"}}})
+	_, groups, err := b.x.Dial(t.Context(), call.DialOptions{
+		CustomerID: customer, Group: true, RingMethod: "linear", Script: call.Script{FlowID: "f"},
+		Destinations: []resource.Address{{Type: "extension", Target: "1001"}, {Type: "extension", Target: "1002"}},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

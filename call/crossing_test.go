@@ -75,8 +75,10 @@ func TestAnswerThatCrossesCancel(t *testing.T) {
 			defer conn.Close()
 			p := &slowToHear{t, conn}
 			b := newBench(t, nil)
-			calls, _, err := b.x.Dial(t.Context(), call.DialOptions{CustomerID: customer, CallID: resource.NewID(), Durable: true,
-				Destinations: []resource.Address{{Type: resource.TypeSIP, Target: "phone@" + conn.LocalAddr().String()}}})
+			calls, _, err := b.x.Dial(t.Context(), call.DialOptions{
+				CustomerID: customer, CallID: resource.NewID(), Durable: true,
+				Destinations: []resource.Address{{Type: resource.TypeSIP, Target: "phone@" + conn.LocalAddr().String()}},
+			})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -68,8 +68,10 @@ func (x *Exchange) Dial(ctx context.Context, o DialOptions) ([]*Call, []resource
 		}
 		for _, p := range x.plans(ctx, o.CustomerID, []resource.Address{d}) {
 			script := o.Script
-			calls = append(calls, x.dial(dialOptions{customerID: o.CustomerID, id: o.CallID, source: o.Source, plan: p, script: &script,
-				early: o.EarlyExecution, timeout: o.RingTimeout, master: o.Master, anonymous: o.Anonymous, metadata: o.Metadata, durable: o.Durable}))
+			calls = append(calls, x.dial(dialOptions{
+				customerID: o.CustomerID, id: o.CallID, source: o.Source, plan: p, script: &script,
+				early: o.EarlyExecution, timeout: o.RingTimeout, master: o.Master, anonymous: o.Anonymous, metadata: o.Metadata, durable: o.Durable,
+			}))
 		}
 	}
 	return calls, groups, nil

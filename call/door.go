@@ -199,8 +199,10 @@ func (d *door) account(user, domain string) (registrar.Account, bool) {
 	if e == nil {
 		return registrar.Account{}, false
 	}
-	return registrar.Account{CustomerID: e.CustomerID, ExtensionID: e.ID, AOR: aorOf(e),
-		Secret: digest.Secret{Password: e.Password}}, true
+	return registrar.Account{
+		CustomerID: e.CustomerID, ExtensionID: e.ID, AOR: aorOf(e),
+		Secret: digest.Secret{Password: e.Password},
+	}, true
 }
 
 // faulted notes credentials that the registrar refused. Whether the user exists
@@ -426,8 +428,10 @@ func (x *Exchange) Registered(e *resource.Extension) []resource.Contact {
 	list := []resource.Contact{}
 	for _, c := range x.door.registrar.Contacts(aorOf(e)) {
 		expires := c.Expires.UTC().Truncate(time.Second)
-		list = append(list, resource.Contact{URI: c.URI, Source: c.Source.String(),
-			Transport: c.Transport, UserAgent: c.UserAgent, TMExpire: &expires})
+		list = append(list, resource.Contact{
+			URI: c.URI, Source: c.Source.String(),
+			Transport: c.Transport, UserAgent: c.UserAgent, TMExpire: &expires,
+		})
 	}
 	return list
 }

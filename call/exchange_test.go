@@ -76,8 +76,10 @@ func newBench(t *testing.T, run func(context.Context, *call.Call, call.Script), 
 		return rows.Customers.Insert(tx, &resource.Customer{Identity: resource.Identity{ID: customer, CustomerID: customer}, AllowSIPTargets: true})
 	})
 	b.insert(func(tx *store.Tx) error {
-		return rows.Trunks.Insert(tx, &resource.Trunk{Identity: resource.Identity{ID: "t", CustomerID: customer},
-			AuthTypes: []string{"ip"}, AllowedIPs: []string{"127.0.0.1"}})
+		return rows.Trunks.Insert(tx, &resource.Trunk{
+			Identity:  resource.Identity{ID: "t", CustomerID: customer},
+			AuthTypes: []string{"ip"}, AllowedIPs: []string{"127.0.0.1"},
+		})
 	})
 	if b.x, err = call.New(cfg); err != nil {
 		t.Fatal(err)
@@ -123,8 +125,10 @@ func (b *bench) number(number, flow string) {
 func (b *bench) extension(number string, incoming func(*phone.Call)) *phone.Phone {
 	b.t.Helper()
 	b.insert(func(tx *store.Tx) error {
-		return rows.Extensions.Insert(tx, &resource.Extension{Identity: resource.Identity{ID: "x" + number, CustomerID: customer},
-			Extension: number, Password: "secret" + number})
+		return rows.Extensions.Insert(tx, &resource.Extension{
+			Identity:  resource.Identity{ID: "x" + number, CustomerID: customer},
+			Extension: number, Password: "secret" + number,
+		})
 	})
 	p := b.phone(number, "secret"+number, incoming)
 	if err := p.Register(b.t.Context(), time.Minute); err != nil {

@@ -31,8 +31,10 @@ func TestCallsOfTheLastRunEndWithIt(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			b := newBench(t, nil, func(cfg *call.Config) {
 				cfg.LastAlive = test.alive
-				row := &resource.Call{Identity: resource.Identity{ID: "cut", CustomerID: customer, TMUpdate: test.changed}, Status: resource.StatusProgressing,
-					TMProgressing: test.answered}
+				row := &resource.Call{
+					Identity: resource.Identity{ID: "cut", CustomerID: customer, TMUpdate: test.changed}, Status: resource.StatusProgressing,
+					TMProgressing: test.answered,
+				}
 				if err := cfg.DB.Write(t.Context(), func(tx *store.Tx) error { return rows.Calls.Insert(tx, row) }); err != nil {
 					t.Fatal(err)
 				}

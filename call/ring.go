@@ -57,8 +57,10 @@ func (x *Exchange) ringAll(ctx context.Context, o ringOptions, plans []plan) (*C
 	early := make(chan *Call, len(plans))
 	calls := make([]*Call, 0, len(plans))
 	for _, p := range plans {
-		c := x.dial(dialOptions{customerID: o.customerID, source: o.source, plan: p, timeout: o.timeout,
-			master: o.master, anonymous: o.anonymous, groupcall: o.groupcall, metadata: o.metadata, headers: o.headers, durable: o.durable, onEarly: early})
+		c := x.dial(dialOptions{
+			customerID: o.customerID, source: o.source, plan: p, timeout: o.timeout,
+			master: o.master, anonymous: o.anonymous, groupcall: o.groupcall, metadata: o.metadata, headers: o.headers, durable: o.durable, onEarly: early,
+		})
 		calls = append(calls, c)
 		if o.onCall != nil {
 			o.onCall(c)

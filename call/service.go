@@ -26,8 +26,10 @@ type RingOptions struct {
 // others are cancelled. Without an answer it returns nil and why. When ctx ends
 // first, it returns with everything cancelled.
 func (x *Exchange) Ring(ctx context.Context, o RingOptions) (*Call, Cause) {
-	return x.ring(ctx, ringOptions{customerID: o.CustomerID, source: o.Source, destinations: o.Destinations,
-		timeout: o.Timeout, linear: o.Linear, master: o.Master, onCall: o.Placed})
+	return x.ring(ctx, ringOptions{
+		customerID: o.CustomerID, source: o.Source, destinations: o.Destinations,
+		timeout: o.Timeout, linear: o.Linear, master: o.Master, onCall: o.Placed,
+	})
 }
 
 // TalkWith lets the call talk with one that was answered, until it has left the

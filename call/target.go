@@ -212,8 +212,10 @@ func (x *Exchange) sipPlan(ctx context.Context, customerID string, d resource.Ad
 func (x *Exchange) ourselves(customerID, kind, user string) target {
 	hop, transport := x.Loopback()
 	uri := sipmsg.Uri{Scheme: "sip", User: user, Host: hop.Addr().String(), Port: int(hop.Port())}
-	return target{uri: uri, nextHop: hop.String() + ";transport=" + transport,
-		headers: []sipmsg.Header{sipmsg.NewHeader(lineHeader, x.door.token+" "+customerID+" "+kind)}}
+	return target{
+		uri: uri, nextHop: hop.String() + ";transport=" + transport,
+		headers: []sipmsg.Header{sipmsg.NewHeader(lineHeader, x.door.token+" "+customerID+" "+kind)},
+	}
 }
 
 // Loopback is an own socket as seen from this machine: UDP, or TCP where there

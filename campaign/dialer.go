@@ -63,8 +63,10 @@ func New(cfg Config) *Dialer {
 		cfg.Logger = slog.Default()
 	}
 	cfg.Grace = cmp.Or(cfg.Grace, strayGrace)
-	d := &Dialer{cfg: cfg, sessions: map[string]*session{}, calls: map[string]place{},
-		dark: map[string]*darkTry{}, answered: map[string]bool{}}
+	d := &Dialer{
+		cfg: cfg, sessions: map[string]*session{}, calls: map[string]place{},
+		dark: map[string]*darkTry{}, answered: map[string]bool{},
+	}
 	d.ctx, d.end = context.WithCancel(context.Background())
 	cfg.DB.OnCommit(d.observe)
 	return d

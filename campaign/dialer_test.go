@@ -146,8 +146,10 @@ func insert[T any, P store.RowOf[T]](r *rig, c *store.Collection[T, P], row *T) 
 
 // fill makes a campaign "camp" with targets t0, t1 and so on.
 func (r *rig) fill(targets int, change ...func(*resource.Campaign, *resource.Outplan)) {
-	c := resource.Campaign{Identity: resource.Identity{ID: "camp"}, Type: "call", Status: "stop", EndHandle: "stop",
-		OutplanID: "plan", OutdialID: "dial", CallsPerSecond: 100, FlowID: "flow", Name: "Reminder"}
+	c := resource.Campaign{
+		Identity: resource.Identity{ID: "camp"}, Type: "call", Status: "stop", EndHandle: "stop",
+		OutplanID: "plan", OutdialID: "dial", CallsPerSecond: 100, FlowID: "flow", Name: "Reminder",
+	}
 	p := resource.Outplan{Identity: resource.Identity{ID: "plan"}, MaxTryCount0: 2, TryInterval: 60_000, DialTimeout: 20_000}
 	for _, f := range change {
 		f(&c, &p)
@@ -161,8 +163,10 @@ func (r *rig) fill(targets int, change ...func(*resource.Campaign, *resource.Out
 }
 
 func target(i int) *resource.OutdialTarget {
-	return &resource.OutdialTarget{Identity: resource.Identity{ID: fmt.Sprintf("t%d", i)}, OutdialID: "dial", Status: "idle",
-		Data: `{"name":"Ann","visits":3}`, Destination0: &resource.Address{Type: "tel", Target: fmt.Sprintf("+1555000%04d", i)}}
+	return &resource.OutdialTarget{
+		Identity: resource.Identity{ID: fmt.Sprintf("t%d", i)}, OutdialID: "dial", Status: "idle",
+		Data: `{"name":"Ann","visits":3}`, Destination0: &resource.Address{Type: "tel", Target: fmt.Sprintf("+1555000%04d", i)},
+	}
 }
 
 func (r *rig) set(status string) resource.Campaign {
@@ -403,8 +407,10 @@ func TestCallsOfANumberOverCampaigns(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
 		r.line.answer = func(c *fakeCall) { c.hangUp("busy") }
 		r.fill(1, func(c *resource.Campaign, p *resource.Outplan) { c.MaxAttemptsPerDay, p.MaxTryCount0 = 2, 5 })
-		insert(r, rows.Campaigns, &resource.Campaign{Identity: resource.Identity{ID: "other"}, Type: "call", Status: "stop", EndHandle: "stop",
-			OutplanID: "plan", OutdialID: "dial2", MaxAttemptsPerDay: 2})
+		insert(r, rows.Campaigns, &resource.Campaign{
+			Identity: resource.Identity{ID: "other"}, Type: "call", Status: "stop", EndHandle: "stop",
+			OutplanID: "plan", OutdialID: "dial2", MaxAttemptsPerDay: 2,
+		})
 		twin := target(1)
 		twin.OutdialID, twin.Destination0 = "dial2", target(0).Destination0
 		insert(r, rows.OutdialTargets, twin)

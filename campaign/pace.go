@@ -364,15 +364,18 @@ func (h personHeap) Less(i, j int) bool {
 	}
 	return h[i].seq < h[j].seq
 }
+
 func (h personHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
 	h[i].place, h[j].place = i, j
 }
+
 func (h *personHeap) Push(x any) {
 	w := x.(*waiting)
 	w.place = len(*h)
 	*h = append(*h, w)
 }
+
 func (h *personHeap) Pop() any {
 	old := *h
 	w := old[len(old)-1]

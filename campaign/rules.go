@@ -43,8 +43,10 @@ func NewRules(c *resource.Campaign, p *resource.Outplan) (Rules, error) {
 		MaxConcurrent: c.MaxConcurrentCalls, Rate: c.CallsPerSecond,
 		Interval: time.Duration(p.TryInterval) * time.Millisecond,
 		MaxTries: [destinations]int{p.MaxTryCount0, p.MaxTryCount1, p.MaxTryCount2, p.MaxTryCount3, p.MaxTryCount4},
-		Intervals: [destinations]time.Duration{milliseconds(p.TryInterval0), milliseconds(p.TryInterval1), milliseconds(p.TryInterval2),
-			milliseconds(p.TryInterval3), milliseconds(p.TryInterval4)},
+		Intervals: [destinations]time.Duration{
+			milliseconds(p.TryInterval0), milliseconds(p.TryInterval1), milliseconds(p.TryInterval2),
+			milliseconds(p.TryInterval3), milliseconds(p.TryInterval4),
+		},
 		Window: w, Results: p.ResultRules, MaxPerDay: c.MaxAttemptsPerDay, Queue: c.QueueID != "", ServiceLevel: c.ServiceLevel, MaxAbandon: c.MaxAbandonRate,
 	}
 	if r.Rate <= 0 {

@@ -40,8 +40,10 @@ type session struct {
 }
 
 func newSession(d *Dialer, row resource.Campaign) *session {
-	return &session{d: d, book: ledger{d.cfg.DB}, row: row, attempts: map[string]*resource.Campaigncall{},
-		refs: map[string][]string{}, gone: make(chan struct{}), news: make(chan struct{}, 1)}
+	return &session{
+		d: d, book: ledger{d.cfg.DB}, row: row, attempts: map[string]*resource.Campaigncall{},
+		refs: map[string][]string{}, gone: make(chan struct{}), news: make(chan struct{}, 1),
+	}
 }
 
 // post has the owner run a job; it never blocks.

@@ -60,9 +60,11 @@ func (h *happenings) Pop() any {
 }
 
 func newVirtual(t *testing.T, r Rules, start time.Time, targets int) *world {
-	w := &world{t: t, p: NewPacer(r), rules: r, now: start, random: rand.New(rand.NewPCG(7, 11)), answerRate: 0.3,
+	w := &world{
+		t: t, p: NewPacer(r), rules: r, now: start, random: rand.New(rand.NewPCG(7, 11)), answerRate: 0.3,
 		live: map[string]bool{}, ended: map[string]time.Time{}, reached: map[string]bool{},
-		tries: map[string][destinations]int{}, done: map[string]string{}}
+		tries: map[string][destinations]int{}, done: map[string]string{},
+	}
 	for i := range targets {
 		p := person(fmt.Sprintf("t%06d", i), 0)
 		p.Has[1] = i%3 == 0
@@ -264,8 +266,10 @@ func (w *world) settled(targets int) {
 const crowdSize = 100_000
 
 func TestHundredThousandTargets(t *testing.T) {
-	r := Rules{MaxConcurrent: 120, Rate: 10, Interval: 10 * time.Minute, MaxTries: [5]int{2, 1, 1}, MaxAbandon: 1,
-		Window: windowOf(t, "America/New_York", "09:00", "17:00", "mon", "tue", "wed", "thu", "fri")}
+	r := Rules{
+		MaxConcurrent: 120, Rate: 10, Interval: 10 * time.Minute, MaxTries: [5]int{2, 1, 1}, MaxAbandon: 1,
+		Window: windowOf(t, "America/New_York", "09:00", "17:00", "mon", "tue", "wed", "thu", "fri"),
+	}
 	w := newVirtual(t, r, at(t, "2026-10-28T03:00:00Z"), crowdSize) // the clock changes on Sunday
 	w.run(60)
 	w.settled(crowdSize)
@@ -274,8 +278,10 @@ func TestHundredThousandTargets(t *testing.T) {
 func TestHundredThousandTargetsForAgents(t *testing.T) {
 	for _, level := range []int{100, 300} {
 		t.Run(fmt.Sprint(level), func(t *testing.T) {
-			r := Rules{Rate: 20, Interval: 10 * time.Minute, MaxTries: [5]int{2, 1, 1}, Queue: true, ServiceLevel: level, MaxAbandon: 0.03,
-				Window: windowOf(t, "Europe/Berlin", "20:00", "08:00")}
+			r := Rules{
+				Rate: 20, Interval: 10 * time.Minute, MaxTries: [5]int{2, 1, 1}, Queue: true, ServiceLevel: level, MaxAbandon: 0.03,
+				Window: windowOf(t, "Europe/Berlin", "20:00", "08:00"),
+			}
 			w := newVirtual(t, r, at(t, "2026-10-24T12:00:00Z"), crowdSize)
 			w.agents = 60
 			w.run(90)
@@ -291,8 +297,10 @@ func TestHundredThousandTargetsForAgents(t *testing.T) {
 func TestAnyWorld(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	for i := range 60 {
-		r := Rules{MaxConcurrent: random.IntN(6), Rate: 0.5 + 20*random.Float64(), Interval: time.Duration(random.IntN(90)) * time.Second,
-			MaxTries: [5]int{1 + random.IntN(3), random.IntN(3), random.IntN(2)}, MaxAbandon: 1}
+		r := Rules{
+			MaxConcurrent: random.IntN(6), Rate: 0.5 + 20*random.Float64(), Interval: time.Duration(random.IntN(90)) * time.Second,
+			MaxTries: [5]int{1 + random.IntN(3), random.IntN(3), random.IntN(2)}, MaxAbandon: 1,
+		}
 		if i%2 == 0 {
 			r.Window = windowOf(t, "Asia/Kathmandu", "22:15", fmt.Sprintf("0%d:00", random.IntN(9)), "mon", "wed")
 		}

@@ -28,8 +28,10 @@ func With(name, customerID, resourceID, orderKey string, data any) resource.Even
 	if orderKey == "" {
 		orderKey = resourceID
 	}
-	return resource.Event{CustomerID: customerID, Type: name, Resource: resourceOf(name), ResourceID: resourceID,
-		OrderKey: orderKey, Data: body}
+	return resource.Event{
+		CustomerID: customerID, Type: name, Resource: resourceOf(name), ResourceID: resourceID,
+		OrderKey: orderKey, Data: body,
+	}
 }
 
 // resourceOf is the part of a name before the first underscore.
@@ -126,8 +128,10 @@ func TalkFailed(c resource.Call, reason, message string) resource.Event {
 // Verdict tells what answering-machine detection found; times are in
 // milliseconds from the answer, -1 where there is none.
 func Verdict(c resource.Call, result, cause string, decidedMS, greetingEndMS, beepMS int) resource.Event {
-	return ofCallPart(AMDResult, c, map[string]any{"result": result, "cause": cause,
-		"decided_at_ms": decidedMS, "greeting_end_ms": greetingEndMS, "beep_at_ms": beepMS})
+	return ofCallPart(AMDResult, c, map[string]any{
+		"result": result, "cause": cause,
+		"decided_at_ms": decidedMS, "greeting_end_ms": greetingEndMS, "beep_at_ms": beepMS,
+	})
 }
 
 // TransferEnded tells that a transfer came to nothing; name says how.

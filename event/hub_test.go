@@ -95,8 +95,10 @@ func ask(t *testing.T, c *websocket.Conn, text string) string {
 }
 
 func happened(customer, kind, id, name string) resource.Event {
-	return resource.Event{CustomerID: customer, Type: name, Resource: kind, ResourceID: id, OrderKey: id,
-		Data: json.RawMessage(fmt.Sprintf(`{"id":%q}`, id))}
+	return resource.Event{
+		CustomerID: customer, Type: name, Resource: kind, ResourceID: id, OrderKey: id,
+		Data: json.RawMessage(fmt.Sprintf(`{"id":%q}`, id)),
+	}
 }
 
 func TestSubscribe(t *testing.T) {

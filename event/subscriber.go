@@ -36,8 +36,10 @@ type subscriber struct {
 }
 
 func newSubscriber(customerID string, conn *websocket.Conn) *subscriber {
-	return &subscriber{customerID: customerID, conn: conn, out: make(chan []byte, maxBehind),
-		slow: make(chan struct{}), leaving: make(chan struct{})}
+	return &subscriber{
+		customerID: customerID, conn: conn, out: make(chan []byte, maxBehind),
+		slow: make(chan struct{}), leaving: make(chan struct{}),
+	}
 }
 
 // offer queues a frame; false when there is no room, which ends the connection.
@@ -156,8 +158,10 @@ func (s *subscriber) read(ctx context.Context) {
 		if err != nil {
 			return
 		}
-		answer := frame{Type: "error", Reason: "INVALID_JSON",
-			Message: `send JSON text such as {"type": "subscribe", "topics": ["customer_id:<id>:call:*"]}`}
+		answer := frame{
+			Type: "error", Reason: "INVALID_JSON",
+			Message: `send JSON text such as {"type": "subscribe", "topics": ["customer_id:<id>:call:*"]}`,
+		}
 		var f frame
 		if kind == websocket.MessageText && json.Unmarshal(raw, &f) == nil {
 			answer = s.handle(f)
@@ -183,8 +187,10 @@ func (s *subscriber) handle(f frame) frame {
 	for _, t := range f.Topics {
 		p, ok := topicPrefix(s.customerID, t)
 		if !ok {
-			return frame{Type: "error", Reason: "INVALID_TOPIC", Topics: []string{t},
-				Message: "topics are customer_id:<your id>:<resource>:<id>, or shorter; the last part may be *"}
+			return frame{
+				Type: "error", Reason: "INVALID_TOPIC", Topics: []string{t},
+				Message: "topics are customer_id:<your id>:<resource>:<id>, or shorter; the last part may be *",
+			}
 		}
 		prefixes = append(prefixes, p)
 	}

@@ -59,8 +59,10 @@ const (
 )
 
 func newTarget(w *Webhooks, to resource.Endpoint, after int64) *target {
-	return &target{w: w, to: to, after: after, more: true, woken: make(chan struct{}, 1),
-		results: make(chan result, w.o.PerEndpoint), lanes: map[string]*lane{}}
+	return &target{
+		w: w, to: to, after: after, more: true, woken: make(chan struct{}, 1),
+		results: make(chan result, w.o.PerEndpoint), lanes: map[string]*lane{},
+	}
 }
 
 func (t *target) wake() {

@@ -97,8 +97,10 @@ type WebhookCounters struct {
 func (w *Webhooks) Counters() WebhookCounters {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return WebhookCounters{Delivered: w.delivered.Load(), Failed: w.failed.Load(), Expired: w.expired.Load(),
-		Discarded: w.discarded.Load(), Endpoints: len(w.targets), Held: w.held.Load()}
+	return WebhookCounters{
+		Delivered: w.delivered.Load(), Failed: w.failed.Load(), Expired: w.expired.Load(),
+		Discarded: w.discarded.Load(), Endpoints: len(w.targets), Held: w.held.Load(),
+	}
 }
 
 // Run delivers until ctx ends; deliveries under way are then broken off and

@@ -76,7 +76,8 @@ func (o *outbox) add(to resource.Endpoint, names ...string) {
 		key, _, _ := strings.Cut(name, "/")
 		o.seq++
 		o.rows = append(o.rows, resource.Delivery{Endpoint: to, Seq: o.seq, Event: resource.Event{
-			ID: "evt-" + name, CustomerID: to.CustomerID, Type: name, OrderKey: key, Time: time.Now(), Data: []byte(`{"n":1}`)}})
+			ID: "evt-" + name, CustomerID: to.CustomerID, Type: name, OrderKey: key, Time: time.Now(), Data: []byte(`{"n":1}`),
+		}})
 	}
 	o.mu.Unlock()
 	o.queued(map[resource.Endpoint]int64{to: first})
@@ -150,8 +151,10 @@ func customers(_ context.Context, id string) (*resource.Customer, error) {
 func deliver(t *testing.T, test func(t *testing.T, o *outbox, n *network, w *event.Webhooks)) {
 	synctest.Test(t, func(t *testing.T) {
 		o, n := &outbox{}, &network{started: time.Now()}
-		w := event.NewWebhooks(o, event.WebhookOptions{Client: &http.Client{Transport: n}, Customer: customers,
-			Logger: slog.New(slog.DiscardHandler)})
+		w := event.NewWebhooks(o, event.WebhookOptions{
+			Client: &http.Client{Transport: n}, Customer: customers,
+			Logger: slog.New(slog.DiscardHandler),
+		})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() { defer close(done); w.Run(ctx) }()

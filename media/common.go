@@ -63,8 +63,10 @@ func (c *Common) form(f codec.Format) *commonForm {
 		}
 	}
 	if form == nil {
-		form = &commonForm{format: f, encoder: f.NewEncoder(), down: resample.New(c.rate, f.SampleRate),
-			pcm: make([]int16, f.SampleRate/50), encoded: make([]byte, bytesOf(f, frameTime))}
+		form = &commonForm{
+			format: f, encoder: f.NewEncoder(), down: resample.New(c.rate, f.SampleRate),
+			pcm: make([]int16, f.SampleRate/50), encoded: make([]byte, bytesOf(f, frameTime)),
+		}
 		if _, ok := form.encoder.(codec.Continuer); ok {
 			form.before, form.fresh = f.NewEncoder().(codec.Continuer), f.NewEncoder().(codec.Continuer)
 		}

@@ -118,8 +118,10 @@ func (p *Port) relay(from *Port, packet []byte, payload int, event bool, at inst
 	if leap := int32(h.Timestamp - m.base); m.port != from || m.ssrc != h.SSRC || leap > maxLeap || leap < -maxLeap {
 		o.drop()
 		o.sync(at)
-		*m = relayed{port: from, ssrc: h.SSRC, seq: o.seq - h.SequenceNumber, ts: o.ts - h.Timestamp,
-			floor: h.SequenceNumber, base: h.Timestamp}
+		*m = relayed{
+			port: from, ssrc: h.SSRC, seq: o.seq - h.SequenceNumber, ts: o.ts - h.Timestamp,
+			floor: h.SequenceNumber, base: h.Timestamp,
+		}
 	}
 	if int16(h.SequenceNumber-m.floor) < 0 {
 		return

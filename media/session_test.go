@@ -66,8 +66,10 @@ func TestDigitsBothWays(t *testing.T) {
 					p.EventPayloadType = 0
 				}
 			})
-			if err := port.Configure(Params{Format: format(t, "PCMU"), EventPayloadType: map[bool]uint8{false: 101}[inband],
-				InbandDTMF: inband, Remote: sender.LocalAddr(), Send: true, Receive: true}); err != nil {
+			if err := port.Configure(Params{
+				Format: format(t, "PCMU"), EventPayloadType: map[bool]uint8{false: 101}[inband],
+				InbandDTMF: inband, Remote: sender.LocalAddr(), Send: true, Receive: true,
+			}); err != nil {
 				t.Fatal(err)
 			}
 			var keys keysOf

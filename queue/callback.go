@@ -33,8 +33,10 @@ func (f *floor) postpone(now time.Time, v *visit) {
 	v.back, v.ctx = true, context.WithoutCancel(v.ctx)
 	f.line.Leave(now, v.row.ID)
 	v.row.Status, v.row.ServiceAgentID = string(Waiting), ""
-	v.row.Callback = &resource.Callback{To: v.who.Party, From: v.who.Dialled, TMExpires: &expires,
-		WebhookURI: v.who.WebhookURI, WebhookMethod: v.who.WebhookMethod}
+	v.row.Callback = &resource.Callback{
+		To: v.who.Party, From: v.who.Dialled, TMExpires: &expires,
+		WebhookURI: v.who.WebhookURI, WebhookMethod: v.who.WebhookMethod,
+	}
 	f.save(v, event.QueuecallCallback)
 	f.expireAt(now, v, expires)
 	context.AfterFunc(call, func() {
@@ -46,10 +48,14 @@ func (f *floor) postpone(now time.Time, v *visit) {
 func (f *floor) resume(now time.Time, row resource.Queuecall) {
 	b := *row.Callback
 	row.Callback = &b
-	v := &visit{ctx: context.Background(), decided: make(chan struct{}), over: make(chan struct{}), back: true, row: row,
-		who: Visitor{CustomerID: row.CustomerID, CallID: row.ReferenceID, ActiveflowID: row.ActiveflowID,
-			WebhookURI: b.WebhookURI, WebhookMethod: b.WebhookMethod, Party: b.To, Dialled: b.From},
-		joined: timeOr(row.TMCreate, now), attempts: map[string]*attempt{}}
+	v := &visit{
+		ctx: context.Background(), decided: make(chan struct{}), over: make(chan struct{}), back: true, row: row,
+		who: Visitor{
+			CustomerID: row.CustomerID, CallID: row.ReferenceID, ActiveflowID: row.ActiveflowID,
+			WebhookURI: b.WebhookURI, WebhookMethod: b.WebhookMethod, Party: b.To, Dialled: b.From,
+		},
+		joined: timeOr(row.TMCreate, now), attempts: map[string]*attempt{},
+	}
 	v.arrived = timeOr(row.TMJoined, v.joined)
 	if d := f.desks[row.QueueID]; d != nil {
 		v.queue = d.row

@@ -109,8 +109,10 @@ func (c *Centre) with(customerID string, job func(f *floor, now time.Time)) bool
 // Counters returns totals for metrics.
 func (c *Centre) Counters() Counters {
 	n := &c.counters
-	return Counters{Waiting: n.waiting.Load(), Serving: n.serving.Load(),
-		Joined: n.joined.Load(), Serviced: n.serviced.Load(), Abandoned: n.abandoned.Load()}
+	return Counters{
+		Waiting: n.waiting.Load(), Serving: n.serving.Load(),
+		Joined: n.joined.Load(), Serviced: n.serviced.Load(), Abandoned: n.abandoned.Load(),
+	}
 }
 
 // SetQueue makes a queue known or changes it.

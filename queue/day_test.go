@@ -271,9 +271,11 @@ func (d *day) queue(id string) resource.Queue {
 		d.t.Fatal(err)
 	}
 	methods := []string{"random", "longest_idle", "round_robin", "fewest_calls", "ring_all", "skills"}
-	q := resource.Queue{Identity: resource.Identity{ID: id, CustomerID: "c"}, Name: id, RoutingMethod: methods[n%len(methods)],
+	q := resource.Queue{
+		Identity: resource.Identity{ID: id, CustomerID: "c"}, Name: id, RoutingMethod: methods[n%len(methods)],
 		TagIDs: []string{fmt.Sprintf("tag-%d", n%7), fmt.Sprintf("tag-%d", n%5)}, Priority: n % 3, WrapUp: n % 4 * 5000,
-		ExitKey: "1", CallbackKey: "2", Whisper: true}
+		ExitKey: "1", CallbackKey: "2", Whisper: true,
+	}
 	if n%3 == 0 {
 		q.WaitTimeout, q.OverflowQueueID = 300_000, fmt.Sprintf("queue-%d", (n+1)%len(d.queues))
 	}
@@ -355,9 +357,11 @@ func common(a, b []string) bool {
 // TestDay simulates a day of a contact centre.
 func TestDay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := &day{t: t, random: rand.New(rand.NewPCG(1, 2)), busy: map[string]string{}, tally: map[string]int{},
+		d := &day{
+			t: t, random: rand.New(rand.NewPCG(1, 2)), busy: map[string]string{}, tally: map[string]int{},
 			queues: map[string]resource.Queue{}, agents: map[string]resource.Agent{}, visits: map[string]*record{}, waiting: map[string]*record{}, came: map[string]time.Time{},
-			events: map[string]int{}, lastRow: map[string]resource.Queue{}}
+			events: map[string]int{}, lastRow: map[string]resource.Queue{},
+		}
 		d.centre = New(Config{Switch: d, Ledger: d, Seed: 1, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 		ctx, end := context.WithCancel(t.Context())
 		var owner sync.WaitGroup
@@ -392,8 +396,10 @@ func (d *day) open() {
 		d.centre.SetQueue(d.queues[id])
 	}
 	for n := range simulated.agents {
-		a := resource.Agent{Identity: resource.Identity{ID: fmt.Sprintf("agent-%d", n), CustomerID: "c"}, Status: Offline,
-			TagIDs: []string{fmt.Sprintf("tag-%d", n%7), fmt.Sprintf("tag-%d", n%3)}, Skills: map[string]int{fmt.Sprintf("tag-%d", n%7): 1 + n%100}}
+		a := resource.Agent{
+			Identity: resource.Identity{ID: fmt.Sprintf("agent-%d", n), CustomerID: "c"}, Status: Offline,
+			TagIDs: []string{fmt.Sprintf("tag-%d", n%7), fmt.Sprintf("tag-%d", n%3)}, Skills: map[string]int{fmt.Sprintf("tag-%d", n%7): 1 + n%100},
+		}
 		d.agents[a.ID] = a
 		d.centre.SetAgent(a)
 	}

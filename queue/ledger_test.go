@@ -21,12 +21,18 @@ func TestRestart(t *testing.T) {
 	defer db.Close()
 	own := func(id string) resource.Identity { return resource.Identity{ID: id, CustomerID: "c"} }
 	agents := []resource.Agent{
-		{Identity: own("ringing"), Status: Ringing}, {Identity: own("talking"), Status: Busy, CallID: "x"}, {Identity: own("wrapping"), Status: WrapUp},
-		{Identity: own("busy"), Status: Busy}, {Identity: own("away"), Status: Away}, {Identity: own("there"), Status: Available},
+		{Identity: own("ringing"), Status: Ringing},
+		{Identity: own("talking"), Status: Busy, CallID: "x"},
+		{Identity: own("wrapping"), Status: WrapUp},
+		{Identity: own("busy"), Status: Busy},
+		{Identity: own("away"), Status: Away},
+		{Identity: own("there"), Status: Available},
 	}
 	visits := []resource.Queuecall{
-		{Identity: own("waits"), QueueID: "q", Status: "waiting", Position: 3}, {Identity: own("rings"), QueueID: "q", Status: "connecting"},
-		{Identity: own("talks"), QueueID: "q", Status: "service"}, {Identity: own("promised"), QueueID: "q", Status: "connecting", Callback: &resource.Callback{Tries: 1}},
+		{Identity: own("waits"), QueueID: "q", Status: "waiting", Position: 3},
+		{Identity: own("rings"), QueueID: "q", Status: "connecting"},
+		{Identity: own("talks"), QueueID: "q", Status: "service"},
+		{Identity: own("promised"), QueueID: "q", Status: "connecting", Callback: &resource.Callback{Tries: 1}},
 		{Identity: own("over"), QueueID: "q", Status: "done", EndReason: "answered"},
 	}
 	write(t, db, func(tx *store.Tx) error {
@@ -53,8 +59,10 @@ func TestRestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	slices.Sort(told)
-	want := []string{"agent_status_updated ringing", "agent_status_updated talking", "agent_status_updated wrapping",
-		"queuecall_abandoned rings", "queuecall_abandoned waits", "queuecall_done talks"}
+	want := []string{
+		"agent_status_updated ringing", "agent_status_updated talking", "agent_status_updated wrapping",
+		"queuecall_abandoned rings", "queuecall_abandoned waits", "queuecall_done talks",
+	}
 	if !slices.Equal(told, want) {
 		t.Errorf("told %q, want %q", told, want)
 	}

@@ -45,8 +45,10 @@ func (l *Line) Outlook(queueID string) Outlook {
 	}
 	o := Outlook{own: q.perCall() / time.Duration(staff)}
 	for other, n := range shared {
-		o.rivals = append(o.rivals, rival{queue: other, higher: other.rules.Priority > q.rules.Priority,
-			each: other.perCall() * time.Duration(n) / time.Duration(other.staff()*staff)})
+		o.rivals = append(o.rivals, rival{
+			queue: other, higher: other.rules.Priority > q.rules.Priority,
+			each: other.perCall() * time.Duration(n) / time.Duration(other.staff()*staff),
+		})
 	}
 	return o
 }

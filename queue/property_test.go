@@ -49,8 +49,10 @@ func (w *walk) offer() (string, string) {
 
 func (w *walk) rules() Rules {
 	methods := []string{"random", "longest_idle", "round_robin", "fewest_calls", "ring_all", "skills"}
-	return Rules{Method: methods[w.pick(len(methods))], Tags: []string{fmt.Sprint(w.pick(3)), fmt.Sprint(w.pick(3))}[:w.pick(3)],
-		Priority: w.pick(2), WrapUp: time.Duration(w.pick(2)) * 7 * time.Second}
+	return Rules{
+		Method: methods[w.pick(len(methods))], Tags: []string{fmt.Sprint(w.pick(3)), fmt.Sprint(w.pick(3))}[:w.pick(3)],
+		Priority: w.pick(2), WrapUp: time.Duration(w.pick(2)) * 7 * time.Second,
+	}
 }
 
 func (w *walk) step() string {

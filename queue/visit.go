@@ -147,8 +147,10 @@ func (d *desk) overflow(visited map[string]bool) string {
 
 // admit makes a visit.
 func (f *floor) admit(ctx context.Context, now time.Time, d *desk, who Visitor, arrived time.Time) *visit {
-	v := &visit{who: who, queue: d.row, ctx: ctx, decided: make(chan struct{}), over: make(chan struct{}),
-		joined: now, arrived: arrived, attempts: map[string]*attempt{}}
+	v := &visit{
+		who: who, queue: d.row, ctx: ctx, decided: make(chan struct{}), over: make(chan struct{}),
+		joined: now, arrived: arrived, attempts: map[string]*attempt{},
+	}
 	v.row = f.newRow(d, who)
 	v.row.TMJoined = stamp(arrived)
 	f.visits[v.row.ID] = v

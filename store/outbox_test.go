@@ -45,8 +45,10 @@ func TestOutbox(t *testing.T) {
 		emit(t, db, resource.Event{CustomerID: "c", Type: "nobody_listens", OrderKey: "k"})
 		setWebhook(t, db, "c", "http://c.test/")
 		at := time.Date(2026, 3, 4, 5, 6, 7, 8000, time.UTC)
-		emit(t, db, resource.Event{ID: "e1", CustomerID: "c", Type: "call_created", Resource: "call", ResourceID: "x", OrderKey: "k",
-			Time: at, Data: []byte(`{"id":"x"}`), WebhookURI: flow.URI, Webhook: "PUT"})
+		emit(t, db, resource.Event{
+			ID: "e1", CustomerID: "c", Type: "call_created", Resource: "call", ResourceID: "x", OrderKey: "k",
+			Time: at, Data: []byte(`{"id":"x"}`), WebhookURI: flow.URI, Webhook: "PUT",
+		})
 		emit(t, db, resource.Event{CustomerID: "c", Type: "call_hangup", OrderKey: "k"})
 		emit(t, db, resource.Event{CustomerID: "d", Type: "call_created", OrderKey: "k"})
 		setWebhook(t, db, "c", "")

@@ -114,8 +114,10 @@ func save(dir string, calls []call) error {
 	w := csv.NewWriter(f)
 	w.Write([]string{"file", "label", "subtype", "speech_onset_ms", "greeting_end_ms", "beep_onset_ms", "beep_end_ms", "lang", "voice", "snr_db", "level_dbov", "noise", "codec", "loss", "half"})
 	for _, c := range calls {
-		w.Write([]string{c.name, c.label, c.kind, strconv.Itoa(c.onset), strconv.Itoa(c.greetingEnd), strconv.Itoa(c.beepStart), strconv.Itoa(c.beepEnd),
-			c.made.voice.lang, c.made.voice.program + ":" + c.made.voice.name, fmt.Sprintf("%.0f", c.made.snr), fmt.Sprintf("%.0f", c.made.level), c.made.noise, c.made.codec, fmt.Sprint(c.made.loss), []string{"known", "held"}[half(c.known)]})
+		w.Write([]string{
+			c.name, c.label, c.kind, strconv.Itoa(c.onset), strconv.Itoa(c.greetingEnd), strconv.Itoa(c.beepStart), strconv.Itoa(c.beepEnd),
+			c.made.voice.lang, c.made.voice.program + ":" + c.made.voice.name, fmt.Sprintf("%.0f", c.made.snr), fmt.Sprintf("%.0f", c.made.level), c.made.noise, c.made.codec, fmt.Sprint(c.made.loss), []string{"known", "held"}[half(c.known)],
+		})
 		if err := write(filepath.Join(dir, c.name), c.pcm); err != nil {
 			return err
 		}

@@ -33,10 +33,14 @@ func TestApplySendsTheFileAndReadsTheResult(t *testing.T) {
 
 func TestErrorsAreReadable(t *testing.T) {
 	for _, c := range []struct{ name, body, want string }{
-		{"one", `{"error":{"reason":"FLOW_NOT_FOUND","message":"there is no flow \"x\"","request_id":"req_1","details":[]}}`,
-			`there is no flow "x" (FLOW_NOT_FOUND, request req_1)`},
-		{"many", `{"error":{"request_id":"req_1","details":[{"path":"a","message":"wrong"},{"path":"b","message":"missing"}]}}`,
-			"2 faults (request req_1):\n  a: wrong\n  b: missing"},
+		{
+			"one", `{"error":{"reason":"FLOW_NOT_FOUND","message":"there is no flow \"x\"","request_id":"req_1","details":[]}}`,
+			`there is no flow "x" (FLOW_NOT_FOUND, request req_1)`,
+		},
+		{
+			"many", `{"error":{"request_id":"req_1","details":[{"path":"a","message":"wrong"},{"path":"b","message":"missing"}]}}`,
+			"2 faults (request req_1):\n  a: wrong\n  b: missing",
+		},
 		{"not ours", "<html>hello</html>", "does not look like offhook"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

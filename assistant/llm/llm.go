@@ -168,7 +168,8 @@ func (c *Client) body(r Request) map[string]any {
 			parameters = map[string]any{"type": "object", "properties": map[string]any{}, "additionalProperties": true}
 		}
 		tools = append(tools, map[string]any{"type": "function", "function": map[string]any{
-			"name": t.Name, "description": t.Description, "parameters": parameters}})
+			"name": t.Name, "description": t.Description, "parameters": parameters,
+		}})
 	}
 	b["tools"] = tools
 	return b

@@ -27,8 +27,10 @@ func sentence() []int16 {
 func open(t *testing.T, f *fake.Server, o Options) *Session {
 	t.Helper()
 	o.URL, o.Connect = f.URL, 10*time.Second
-	s, err := Open(t.Context(), o, Setup{Instructions: "Be kind.", Language: "de-DE", Tools: []llm.Tool{{Name: "look"}},
-		History: []llm.Message{{Role: "user", Content: "before"}}})
+	s, err := Open(t.Context(), o, Setup{
+		Instructions: "Be kind.", Language: "de-DE", Tools: []llm.Tool{{Name: "look"}},
+		History: []llm.Message{{Role: "user", Content: "before"}},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

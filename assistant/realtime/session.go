@@ -265,14 +265,16 @@ func (s *Session) Say(ctx context.Context, role, text string) error {
 		kind = "output_text"
 	}
 	_, err := s.send(ctx, "conversation.item.create", map[string]any{"item": map[string]any{
-		"type": "message", "role": role, "content": []any{map[string]string{"type": kind, "text": text}}}})
+		"type": "message", "role": role, "content": []any{map[string]string{"type": kind, "text": text}},
+	}})
 	return err
 }
 
 // Result gives the model what a tool that it wanted used has answered.
 func (s *Session) Result(ctx context.Context, callID, output string) error {
 	_, err := s.send(ctx, "conversation.item.create", map[string]any{"item": map[string]any{
-		"type": "function_call_output", "call_id": callID, "output": output}})
+		"type": "function_call_output", "call_id": callID, "output": output,
+	}})
 	return err
 }
 
@@ -283,7 +285,8 @@ func (s *Session) Truncate(ctx context.Context, item string, heard time.Duration
 		return s.forget(ctx, item)
 	}
 	_, err := s.send(ctx, "conversation.item.truncate", map[string]any{
-		"item_id": item, "content_index": 0, "audio_end_ms": heard.Milliseconds()})
+		"item_id": item, "content_index": 0, "audio_end_ms": heard.Milliseconds(),
+	})
 	return err
 }
 

@@ -73,8 +73,10 @@ func New(ctx context.Context, cfg Config) (*Phone, error) {
 		}
 		p.cfg.Engine, p.own = engine, true
 	}
-	stack, err := sip.New(sip.Config{Listen: []string{cfg.Listen}, Handler: p, Logger: cfg.Logger, UserAgent: "offhook-phone",
-		TLS: cfg.TLS, Network: cfg.Network})
+	stack, err := sip.New(sip.Config{
+		Listen: []string{cfg.Listen}, Handler: p, Logger: cfg.Logger, UserAgent: "offhook-phone",
+		TLS: cfg.TLS, Network: cfg.Network,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -184,8 +186,10 @@ func (p *Phone) Replace(ctx context.Context, target, nextHop, replaces string) (
 	if err != nil {
 		return nil, err
 	}
-	d, err := p.stack.Invite(ctx, sip.InviteOptions{To: uri, NextHop: nextHop, From: p.cfg.User,
-		User: p.cfg.User, Password: p.cfg.Password, Offer: c.sdp.Offer(sdp.SendRecv), Replaces: replaces}, c)
+	d, err := p.stack.Invite(ctx, sip.InviteOptions{
+		To: uri, NextHop: nextHop, From: p.cfg.User,
+		User: p.cfg.User, Password: p.cfg.Password, Offer: c.sdp.Offer(sdp.SendRecv), Replaces: replaces,
+	}, c)
 	if err != nil {
 		c.close()
 		return nil, err
@@ -199,16 +203,20 @@ func (p *Phone) newCall(peer netip.Addr) (*Call, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Call{phone: p, port: port, progress: make(chan int, 16), answered: make(chan struct{}), done: make(chan struct{}),
-		bound: make(chan struct{}), keys: make(chan byte, 64)}
+	c := &Call{
+		phone: p, port: port, progress: make(chan int, 16), answered: make(chan struct{}), done: make(chan struct{}),
+		bound: make(chan struct{}), keys: make(chan byte, 64),
+	}
 	port.OnDigit(func(d media.Digit) {
 		select {
 		case c.keys <- d.Key:
 		default:
 		}
 	})
-	c.sdp = sdp.NewAgent(sdp.Local{Addr: netip.AddrPortFrom(p.stack.LocalIPFor(peer), port.LocalAddr().Port()),
-		Codecs: medium.Codecs(p.cfg.Codecs), TelephoneEvent: true, SessionName: "phone"})
+	c.sdp = sdp.NewAgent(sdp.Local{
+		Addr:   netip.AddrPortFrom(p.stack.LocalIPFor(peer), port.LocalAddr().Port()),
+		Codecs: medium.Codecs(p.cfg.Codecs), TelephoneEvent: true, SessionName: "phone",
+	})
 	p.mu.Lock()
 	p.calls[c] = struct{}{}
 	p.mu.Unlock()

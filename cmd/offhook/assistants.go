@@ -40,7 +40,8 @@ func (s *Server) startAssistants(ctx context.Context, web flow.Web) error {
 	s.assistants = assistant.New(assistant.Config{
 		DB: s.db, Model: llm.Options{URL: c.URL, Model: c.Model, APIKey: c.APIKey}, Live: s.speechModel(), Ear: s.stt, Voice: s.speech, Web: web,
 		Foreign: outbound.NewClient(outbound.Policy{
-			AllowPrivate: s.cfg.OutboundHTTP.AllowPrivate, Timeout: foreignTime, MaxBytes: foreignBytes}),
+			AllowPrivate: s.cfg.OutboundHTTP.AllowPrivate, Timeout: foreignTime, MaxBytes: foreignBytes,
+		}),
 		Follow: s.follow, Observe: s.observeTurn, Logger: s.log,
 	})
 	s.db.OnCommit(s.warmAssistants)

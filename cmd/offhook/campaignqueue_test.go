@@ -28,13 +28,15 @@ func TestCampaignWithAgents(t *testing.T) {
 		<-c.voice(call, "Hello?")
 	}
 	const busy, machine, first, second, third = "+15550300001", "+15550300002", "+15550300003", "+15550300004", "+15550300005"
-	c.answer(crowd{first: person, second: person, third: person,
+	c.answer(crowd{
+		first: person, second: person, third: person,
 		busy: func(call *phone.Call) { _ = call.Reject(486) },
 		machine: func(call *phone.Call) {
 			c.pickUp(call)
 			<-c.voice(call, "Hi, you have reached the Miller family. We can not come to the phone right now, so please leave a message after the tone, and we will call you back.")
 			<-call.Done()
-		}}, 10)
+		},
+	}, 10)
 	for _, n := range []string{busy, machine, first, second, third} {
 		c.api("POST", "/v1/outdials/leads/targets", map[string]any{"id": n[1:], "destination_0": map[string]string{"type": "tel", "target": n}}, nil)
 	}

@@ -388,8 +388,10 @@ donotcalls: [{id: no, number: "+1 555 010-0009"}]
 	w.api("POST", "/v1/outdials", map[string]any{"id": "one", "campaign_id": "calls"}, nil)
 	w.api("POST", "/v1/outdials", map[string]any{"id": "two", "campaign_id": "flows"}, nil)
 	w.phone("1002", "secret", func(c *phone.Call) { w.pickUp(c) })
-	bob := map[string]any{"id": "bob", "destination_0": map[string]string{"type": "tel", "target": "+15550100009"},
-		"destination_1": map[string]string{"type": "extension", "target": "1002"}, "data": `{"name": "Bob"}`}
+	bob := map[string]any{
+		"id": "bob", "destination_0": map[string]string{"type": "tel", "target": "+15550100009"},
+		"destination_1": map[string]string{"type": "extension", "target": "1002"}, "data": `{"name": "Bob"}`,
+	}
 	ann := map[string]any{"id": "ann", "destination_0": map[string]string{"type": "extension", "target": "1002"}, "data": `{"name": "Ann"}`}
 	w.api("POST", "/v1/outdials/one/targets", []any{bob, ann}, nil)
 	other := map[string]any{"id": "eve", "destination_0": map[string]string{"type": "tel", "target": "+15550100001"}, "data": `{"name": "Eve"}`}

@@ -34,8 +34,10 @@ func TestSippPasswords(t *testing.T) {
 		{"uac_digest_wrong", "1001", "else", ""},
 		{"uac_digest_wrong", "nobody", "else", ""},
 	} {
-		sippRun{scenario: tt.scenario, remote: b.sip, user: "echo", account: tt.account, password: tt.password,
-			keys: map[string]string{"from": tt.account}}.start(t).wait()
+		sippRun{
+			scenario: tt.scenario, remote: b.sip, user: "echo", account: tt.account, password: tt.password,
+			keys: map[string]string{"from": tt.account},
+		}.start(t).wait()
 		var list struct{ Result []resource.Call }
 		b.do("GET", "/calls?page_size=1", nil, &list)
 		if tt.source == "" {
@@ -59,8 +61,10 @@ func TestSippBehindNAT(t *testing.T) {
 	b := newProcess(t, doorResources)
 	b.start()
 	port := freePort(t)
-	sippRun{scenario: "uac_register", remote: b.sip, from: "127.0.0.9", port: port, account: "1001", password: "secret1001",
-		keys: map[string]string{"from": "1001", "contact": "203.0.113.9:5062"}}.start(t).wait()
+	sippRun{
+		scenario: "uac_register", remote: b.sip, from: "127.0.0.9", port: port, account: "1001", password: "secret1001",
+		keys: map[string]string{"from": "1001", "contact": "203.0.113.9:5062"},
+	}.start(t).wait()
 	for _, restart := range []bool{false, true} {
 		if restart {
 			b.signal(syscall.SIGKILL)
@@ -84,8 +88,10 @@ func TestSippCarrierRegistration(t *testing.T) {
 	slow(t)
 	w := newWorld(t, "")
 	p := sippRun{scenario: "uas_register", times: 2}.start(t)
-	w.api("POST", "/v1/providers", map[string]any{"id": "registered", "hostname": fmt.Sprintf("127.0.0.1:%d", p.port),
-		"username": "offhook", "password": "s3cret", "register": true}, nil)
+	w.api("POST", "/v1/providers", map[string]any{
+		"id": "registered", "hostname": fmt.Sprintf("127.0.0.1:%d", p.port),
+		"username": "offhook", "password": "s3cret", "register": true,
+	}, nil)
 	p.wait()
 	deadline := time.After(5 * time.Second)
 	for {
@@ -150,8 +156,10 @@ func TestSippGuesses(t *testing.T) {
 	b := newProcess(t, doorResources)
 	b.start()
 	guess := func(scenario, user string) string {
-		p := sippRun{scenario: scenario, remote: b.sip, from: "127.0.0.68", user: "echo", account: user, password: "guess",
-			keys: map[string]string{"from": user, "contact": "127.0.0.68"}, trace: true}.start(t)
+		p := sippRun{
+			scenario: scenario, remote: b.sip, from: "127.0.0.68", user: "echo", account: user, password: "guess",
+			keys: map[string]string{"from": user, "contact": "127.0.0.68"}, trace: true,
+		}.start(t)
 		p.wait()
 		return plainAnswers(p.messages(), user)
 	}
@@ -202,8 +210,10 @@ func answered(t *testing.T, from, to string) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ask := strings.Join([]string{"OPTIONS sip:" + to + " SIP/2.0", "Via: SIP/2.0/UDP " + me + ";branch=z9hG4bK" + me, "From: <sip:a@" + me + ">;tag=1",
-		"To: <sip:" + to + ">", "Call-ID: " + me, "CSeq: 1 OPTIONS", "Max-Forwards: 70", "Content-Length: 0", "", ""}, "\r\n")
+	ask := strings.Join([]string{
+		"OPTIONS sip:" + to + " SIP/2.0", "Via: SIP/2.0/UDP " + me + ";branch=z9hG4bK" + me, "From: <sip:a@" + me + ">;tag=1",
+		"To: <sip:" + to + ">", "Call-ID: " + me, "CSeq: 1 OPTIONS", "Max-Forwards: 70", "Content-Length: 0", "", "",
+	}, "\r\n")
 	if _, err := conn.WriteTo([]byte(ask), peer); err != nil {
 		t.Fatal(err)
 	}

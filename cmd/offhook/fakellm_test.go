@@ -113,8 +113,10 @@ func (f *fakeLLM) stream(w http.ResponseWriter, r *http.Request, reply llmReply)
 	}
 	if reply.tool != "" {
 		half := len(reply.arguments) / 2
-		send(map[string]any{"tool_calls": []any{map[string]any{"index": 0, "id": "call_1", "type": "function",
-			"function": map[string]string{"name": reply.tool, "arguments": reply.arguments[:half]}}}})
+		send(map[string]any{"tool_calls": []any{map[string]any{
+			"index": 0, "id": "call_1", "type": "function",
+			"function": map[string]string{"name": reply.tool, "arguments": reply.arguments[:half]},
+		}}})
 		send(map[string]any{"tool_calls": []any{map[string]any{"index": 0, "function": map[string]string{"arguments": reply.arguments[half:]}}}})
 	}
 	fmt.Fprint(w, "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n")

@@ -107,13 +107,15 @@ func (q queues) Supervise(ctx context.Context, customerID, queuecallID, mode str
 		ringing, cancel := context.WithCancel(q.s.live)
 		defer cancel()
 		defer context.AfterFunc(party.Context(), cancel)() // nobody is rung for what is over
-		c, _ := x.Ring(ringing, call.RingOptions{CustomerID: customerID, Source: party.Snapshot().Source,
+		c, _ := x.Ring(ringing, call.RingOptions{
+			CustomerID: customerID, Source: party.Snapshot().Source,
 			Destinations: []resource.Address{to}, Timeout: superviseRing, Placed: func(c *call.Call) {
 				select {
 				case placed <- c:
 				default: // another phone of the same supervisor
 				}
-			}})
+			},
+		})
 		if c == nil {
 			return
 		}

@@ -17,8 +17,10 @@ func TestRetention(t *testing.T) {
 	ages := map[string]time.Duration{"ancient": 48 * time.Hour, "old": 3 * time.Hour, "recent": 2 * time.Hour, "new": time.Hour}
 	for _, id := range []string{"ancient", "old", "recent", "new"} { // in the order in which they were made
 		end := now.Add(-ages[id])
-		r := &resource.Recording{Identity: resource.Identity{ID: id, CustomerID: resource.AdminCustomerID, TMCreate: &end},
-			Status: "ended", Format: "wav", Size: 100, TMEnd: &end}
+		r := &resource.Recording{
+			Identity: resource.Identity{ID: id, CustomerID: resource.AdminCustomerID, TMCreate: &end},
+			Status:   "ended", Format: "wav", Size: 100, TMEnd: &end,
+		}
 		path := w.server.exchange.RecordingFile(r)
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			t.Fatal(err)

@@ -329,7 +329,8 @@ func (s *Server) startMedia(context.Context) (err error) {
 
 func (s *Server) makeExchange(ctx context.Context) (err error) {
 	web := callflow.Web{DB: s.db, Client: outbound.NewClient(outbound.Policy{
-		AllowPrivate: s.cfg.OutboundHTTP.AllowPrivate, Timeout: 10 * time.Second, MaxBytes: 1 << 20})}
+		AllowPrivate: s.cfg.OutboundHTTP.AllowPrivate, Timeout: 10 * time.Second, MaxBytes: 1 << 20,
+	})}
 	s.runner = callflow.New(callflow.Config{DB: s.db, Verbs: action.Verbs, Web: web, Logger: s.log})
 	s.exchange, err = call.New(call.Config{
 		SIP:   sip.Config{Listen: s.cfg.SIP.Listen, UserAgent: "offhook", Logger: s.log, TLS: s.tls, SessionExpires: s.cfg.SIP.SessionExpires},
@@ -471,8 +472,10 @@ func (s *Server) closeSocket(context.Context) error {
 }
 
 func (s *Server) startHTTP(context.Context) error {
-	s.http = &http.Server{Handler: s.api, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
-		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
+	s.http = &http.Server{
+		Handler: s.api, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
 	go func() {
 		if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
 			s.log.Error("http", "error", err)

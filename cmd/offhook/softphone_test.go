@@ -62,8 +62,10 @@ func newSoftphone(t *testing.T, l line) *softphone {
 	if _, err := exec.LookPath("baresip"); err != nil {
 		t.Skip("baresip is not installed (apt-get install baresip)")
 	}
-	p := &softphone{t: t, dir: t.TempDir(), port: freePair(t), done: make(chan error, 1),
-		answers: make(chan softphoneMessage, 16), told: make(chan struct{})}
+	p := &softphone{
+		t: t, dir: t.TempDir(), port: freePair(t), done: make(chan error, 1),
+		answers: make(chan softphoneMessage, 16), told: make(chan struct{}),
+	}
 	orders := freePair(t)
 	source, rate, channels := fmt.Sprintf("ausine,%d", l.hz), 48000, 2
 	if l.file != "" {

@@ -81,11 +81,13 @@ numbers: [{id: short, number: short, call_flow_id: short}]
 	at := strings.TrimPrefix(w.server.exchange.Addrs()[2], "tls://")
 	rings := make(chan *phone.Call, 1)
 	secure := func(user string, trust *x509.CertPool) *phone.Phone {
-		return telephone(t, phone.Config{User: user, Password: "secret" + user, Engine: w.engine, Server: at + ";transport=tls",
+		return telephone(t, phone.Config{
+			User: user, Password: "secret" + user, Engine: w.engine, Server: at + ";transport=tls",
 			TLS: &tls.Config{RootCAs: trust}, Incoming: func(c *phone.Call) {
 				w.pickUp(c)
 				rings <- c
-			}})
+			},
+		})
 	}
 	if err := secure("1001", x509.NewCertPool()).Register(t.Context(), time.Minute); err == nil {
 		t.Error("a phone that does not trust the certificate registered")
@@ -101,8 +103,10 @@ numbers: [{id: short, number: short, call_flow_id: short}]
 	}
 
 	var placed struct{ Calls []resource.Call }
-	w.api("POST", "/v1/calls", map[string]any{"destinations": []map[string]string{{"type": "extension", "target": "1001"}},
-		"actions": []map[string]any{{"type": "echo", "option": map[string]any{"duration": 60000}}}}, &placed)
+	w.api("POST", "/v1/calls", map[string]any{
+		"destinations": []map[string]string{{"type": "extension", "target": "1001"}},
+		"actions":      []map[string]any{{"type": "echo", "option": map[string]any{"duration": 60000}}},
+	}, &placed)
 	called := receiveOr(t, "the phone rings", rings)
 	receiveOr(t, "the answer is acknowledged", called.UpSignal())
 	if got := called.Dialog().Transport(); got != "TLS" {
@@ -141,13 +145,15 @@ func TestCarrierOverTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	rings := make(chan *phone.Call, 1)
-	carrier := telephone(t, phone.Config{Listen: "tls://127.0.0.1:0", TLS: &tls.Config{Certificates: []tls.Certificate{pair}},
+	carrier := telephone(t, phone.Config{
+		Listen: "tls://127.0.0.1:0", TLS: &tls.Config{Certificates: []tls.Certificate{pair}},
 		Incoming: func(c *phone.Call) {
 			if err := c.Answer(); err != nil {
 				t.Error(err)
 			}
 			rings <- c
-		}})
+		},
+	})
 	resources := fmt.Sprintf(`
 providers: [{id: secure, hostname: "%s;transport=tls"}]
 routes: [{id: secure, provider_id: secure, target: "+1", priority: 1}]

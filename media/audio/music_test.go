@@ -14,7 +14,7 @@ func TestMusic(t *testing.T) {
 		t.Errorf("lasts %s", d)
 	}
 	for _, rate := range []int{8000, 16000} {
-		var loud, quietest = 0.0, math.Inf(1)
+		loud, quietest := 0.0, math.Inf(1)
 		s, frame := Loop(c, rate), make([]int16, rate/50)
 		last, step, seam, peak := 0, 0, 0, 0
 		window, frames := 0.0, int(2*c.Duration()/(20*time.Millisecond))

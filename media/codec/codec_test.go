@@ -14,8 +14,11 @@ func TestLookup(t *testing.T) {
 		pt        uint8
 		clock, hz int
 	}{
-		{"PCMU", "PCMU", 0, 8000, 8000}, {"pcma", "PCMA", 8, 8000, 8000},
-		{"g722", "G722", 9, 8000, 16000}, {"G729", "", 0, 0, 0}, {"", "", 0, 0, 0},
+		{"PCMU", "PCMU", 0, 8000, 8000},
+		{"pcma", "PCMA", 8, 8000, 8000},
+		{"g722", "G722", 9, 8000, 16000},
+		{"G729", "", 0, 0, 0},
+		{"", "", 0, 0, 0},
 	} {
 		f, ok := Lookup(c.name)
 		if ok != (c.want != "") || f.Name != c.want || f.PayloadType != c.pt || f.ClockRate != c.clock || f.SampleRate != c.hz {

@@ -163,9 +163,14 @@ func TestSenderIsHeardByReceiver(t *testing.T) {
 		t.Errorf("keys %q", got)
 	}
 	want := []packet{
-		{9, 7000, true, 1, false, 160}, {10, 7000, false, 1, false, 320}, {11, 7000, false, 1, false, 480},
-		{12, 7000, false, 1, false, 640}, {13, 7000, false, 1, true, 800}, {14, 7000, false, 1, true, 800},
-		{15, 7000, false, 1, true, 800}, {16, 8280, true, 9, false, 160},
+		{9, 7000, true, 1, false, 160},
+		{10, 7000, false, 1, false, 320},
+		{11, 7000, false, 1, false, 480},
+		{12, 7000, false, 1, false, 640},
+		{13, 7000, false, 1, true, 800},
+		{14, 7000, false, 1, true, 800},
+		{15, 7000, false, 1, true, 800},
+		{16, 8280, true, 9, false, 160},
 	}
 	if d := cmp.Diff(want, sent[:8], cmp.AllowUnexported(packet{})); d != "" {
 		t.Error(d)

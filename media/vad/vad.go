@@ -47,8 +47,13 @@ func (c Config) filled() Config {
 		}
 	}
 	for _, f := range []struct{ field, value *float64 }{
-		{&c.Above, &d.Above}, {&c.Quiet, &d.Quiet}, {&c.Loudest, &d.Loudest}, {&c.Rise, &d.Rise},
-		{&c.Steady, &d.Steady}, {&c.Hum, &d.Hum}, {&c.Noise, &d.Noise},
+		{&c.Above, &d.Above},
+		{&c.Quiet, &d.Quiet},
+		{&c.Loudest, &d.Loudest},
+		{&c.Rise, &d.Rise},
+		{&c.Steady, &d.Steady},
+		{&c.Hum, &d.Hum},
+		{&c.Noise, &d.Noise},
 	} {
 		if *f.field == 0 {
 			*f.field = *f.value

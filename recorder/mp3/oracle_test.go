@@ -141,8 +141,10 @@ func encodeLAME(t testing.TB, c Config, pcm []int16, options ...string) string {
 	wav := filepath.Join(t.TempDir(), "in.wav")
 	run(t, octets(pcm), "ffmpeg", "-v", "error", "-f", "s16le", "-ar", strconv.Itoa(c.SampleRate),
 		"-ac", strconv.Itoa(c.Channels), "-i", "-", wav)
-	options = append([]string{"--quiet", "-m", mode, "--cbr", "-b", strconv.Itoa(c.BitRate / 1000),
-		"--resample", strconv.FormatFloat(float64(c.SampleRate)/1000, 'f', -1, 64)}, options...)
+	options = append([]string{
+		"--quiet", "-m", mode, "--cbr", "-b", strconv.Itoa(c.BitRate / 1000),
+		"--resample", strconv.FormatFloat(float64(c.SampleRate)/1000, 'f', -1, 64),
+	}, options...)
 	run(t, nil, "lame", append(options, wav, path)...)
 	return path
 }

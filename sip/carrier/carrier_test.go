@@ -372,8 +372,13 @@ func TestUsable(t *testing.T) {
 		h    Health
 		want bool
 	}{
-		{Off, Unknown, true}, {Off, Healthy, true}, {Off, Unhealthy, false},
-		{Registered, Unknown, true}, {Registered, Unhealthy, false}, {Trying, Healthy, false}, {Refused, Healthy, false},
+		{Off, Unknown, true},
+		{Off, Healthy, true},
+		{Off, Unhealthy, false},
+		{Registered, Unknown, true},
+		{Registered, Unhealthy, false},
+		{Trying, Healthy, false},
+		{Refused, Healthy, false},
 	}
 	for _, test := range tests {
 		if got := (State{Registration: test.r, Health: test.h}).Usable(); got != test.want {

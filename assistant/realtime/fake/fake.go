@@ -183,7 +183,8 @@ func (l *line) send(e map[string]any) {
 
 func (l *line) refuse(e *event, message string) {
 	l.send(map[string]any{"type": "error", "error": map[string]any{
-		"type": "invalid_request_error", "message": message, "event_id": e.EventID}})
+		"type": "invalid_request_error", "message": message, "event_id": e.EventID,
+	}})
 }
 
 func (l *line) id(kind string) string {
