@@ -90,8 +90,10 @@ func (c *Call) reach(ctx context.Context, o *ConnectOptions) (*Call, ConnectResu
 	if !o.Waiting {
 		c.ringback()
 	}
-	r := ringOptions{customerID: c.CustomerID(), source: c.callerID(o.Source), destinations: o.Destinations,
-		timeout: o.RingTimeout, linear: o.Linear, master: c, anonymous: o.Anonymous, onCall: o.Placed}
+	r := ringOptions{
+		customerID: c.CustomerID(), source: c.callerID(o.Source), destinations: o.Destinations,
+		timeout: o.RingTimeout, linear: o.Linear, master: c, anonymous: o.Anonymous, onCall: o.Placed,
+	}
 	if o.EarlyMedia {
 		r.onEarly = early.begin
 	}
