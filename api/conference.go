@@ -22,10 +22,12 @@ func (s *Server) registerConferences() {
 		},
 		check: checkConference,
 		remove: func(ctx context.Context, c *resource.Conference) error {
-			if s.cfg.Conferences == nil {
-				return nil
+			if s.cfg.Conferences != nil {
+				if err := s.cfg.Conferences.Close(ctx, c.CustomerID, c.ID); err != nil {
+					return err
+				}
 			}
-			return s.cfg.Conferences.Close(ctx, c.CustomerID, c.ID)
+			return s.closed(ctx, c)
 		},
 	})
 	roomCommand(s, rooms, "recording_start", "Record the whole conference", func(r *request, live Conferences, b *recordingBody) error {
@@ -76,6 +78,23 @@ func roomCommand[B any](s *Server, rooms *served[resource.Conference, *resource.
 		}
 		return rooms.reveal(r.Context(), row), nil
 	})
+}
+
+// closed reads a conference that has just been closed, so that the answer and the
+// event of its deletion show its end.
+func (s *Server) closed(ctx context.Context, c *resource.Conference) error {
+	if err := s.db.Flush(ctx); err != nil {
+		return err
+	}
+	row, err := rows.Conferences.Load(ctx, s.db, c.CustomerID, c.ID)
+	if err != nil {
+		return s.orNotFound("conference", c.ID, err)
+	}
+	*c = *row
+	if c.TMEnd == nil { // nobody was in it
+		c.Status, c.TMEnd = "terminated", resource.Now()
+	}
+	return nil
 }
 
 func checkConference(c *check, row *resource.Conference) {
