@@ -2,6 +2,7 @@ package conference_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -105,7 +106,21 @@ func (s *stage) run(schedules int) {
 	}
 	all.Wait()
 	time.Sleep(2 * time.Minute) // longer than anybody does anything
+	s.nobodyRingsForEver()
 	s.close(append(desks, third, trunk)...)
+}
+
+// nobodyRingsForEver looks for unanswered calls that nobody gives up. Some may have
+// come late, after the long ring of a transfer, so each is held to its own age.
+func (s *stage) nobodyRingsForEver() {
+	const longest = 90 * time.Second // a REFER's ring is 60 s, and its caller may wait for that
+	for _, c := range s.x.Calls() {
+		row := c.Snapshot()
+		if age := time.Since(*row.TMCreate); row.TMProgressing == nil && age > longest {
+			raw, err := json.Marshal(row)
+			s.t.Errorf("%v after it came, a call is unanswered: %s (%v)", age, raw, err)
+		}
+	}
 }
 
 // anything is what runs on every call that comes in.
