@@ -286,6 +286,7 @@ func (r *Runner) Recorded(rec resource.Recording) {
 		Variables: map[string]string{
 			"voipbin.recording.id": rec.ID, "voipbin.recording.reference_type": rec.ReferenceType,
 			"voipbin.recording.reference_id": rec.ReferenceID, "voipbin.recording.format": rec.Format,
+			"voipbin.recording.recording_name": rec.ID, "voipbin.recording.filenames": rec.ID + "." + rec.Format,
 		},
 	})
 	if err != nil {

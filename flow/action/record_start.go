@@ -57,5 +57,7 @@ func setRecording(r *flow.Run, recording resource.Recording) {
 	r.SetVariable("voipbin.recording.reference_type", recording.ReferenceType)
 	r.SetVariable("voipbin.recording.reference_id", recording.ReferenceID)
 	r.SetVariable("voipbin.recording.format", recording.Format)
+	r.SetVariable("voipbin.recording.recording_name", recording.ID)
+	r.SetVariable("voipbin.recording.filenames", recording.ID+"."+recording.Format)
 	r.SetVariable("voipbin.recording.url", recording.URL)
 }

@@ -210,7 +210,10 @@ var verbTests = []struct {
 			"answer", `record both mp3 mix=false duration=0s silence=0s keys="" beep=false then=""`,
 			`record both wav mix=false duration=1m0s silence=5s keys="0123456789*#ABCD" beep=true then="f"`, "record stops",
 		},
-		vars: map[string]string{"voipbin.recording.id": "rec-1", "voipbin.recording.format": "wav"},
+		vars: map[string]string{
+			"voipbin.recording.id": "rec-1", "voipbin.recording.format": "wav",
+			"voipbin.recording.recording_name": "rec-1", "voipbin.recording.filenames": "rec-1.wav",
+		},
 	},
 	{
 		name: "record_voice", flow: `[{"type":"record_voice","option":{"duration":5000,"silence_timeout":2000,"variable_name":"name"}}]`,
