@@ -101,6 +101,7 @@ func (c *Centre) with(customerID string, job func(f *floor, now time.Time)) bool
 		}
 		now := time.Now()
 		f.line.Tick(now)
+		f.settle(now) // what was due is told before what the job does
 		job(f, now)
 		f.settle(now)
 	})
