@@ -13,6 +13,7 @@ import (
 // Stats is how a campaign does. Everything is counted since it was created, over
 // restarts of the server, but for the averages and rates of what runs now.
 type Stats struct {
+	ID         string `json:"id"` // the campaign's, as in every event
 	CampaignID string `json:"campaign_id"`
 	Status     string `json:"status"`
 	WaitingFor string `json:"waiting_for"`
@@ -52,7 +53,7 @@ func (d *Dialer) Stats(ctx context.Context, customerID, id string) (Stats, error
 	if err != nil {
 		return Stats{}, err
 	}
-	out := Stats{CampaignID: id, Status: row.Status, WaitingFor: row.WaitingFor}
+	out := Stats{ID: id, CampaignID: id, Status: row.Status, WaitingFor: row.WaitingFor}
 	if err := d.countRows(ctx, row, &out); err != nil {
 		return out, err
 	}
@@ -160,7 +161,7 @@ func (s *session) publish() error {
 	if err := s.d.cfg.DB.Flush(ctx); err != nil {
 		return err
 	}
-	data := Stats{CampaignID: s.row.ID, Status: s.row.Status, WaitingFor: s.row.WaitingFor, Progress: s.progress()}
+	data := Stats{ID: s.row.ID, CampaignID: s.row.ID, Status: s.row.Status, WaitingFor: s.row.WaitingFor, Progress: s.progress()}
 	if err := s.d.countRows(ctx, &s.row, &data); err != nil {
 		return err
 	}
